@@ -1,0 +1,134 @@
+"""The files that install swinviz agree with each other, and a built wheel carries what the package needs."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    tomllib = pytest.importorskip("tomli")
+
+
+@pytest.fixture(scope="module")
+def project(repository: Path) -> dict[str, Any]:
+    return tomllib.loads((repository / "pyproject.toml").read_text())["project"]
+
+
+@pytest.fixture(scope="module")
+def requirements(project: dict[str, Any]) -> list[Requirement]:
+    extras = project["optional-dependencies"].values()
+    return [
+        Requirement(line)
+        for line in [*project["dependencies"], *(line for extra in extras for line in extra)]
+    ]
+
+
+@pytest.fixture(scope="module")
+def pins(repository: Path) -> dict[str, Version]:
+    lines = (repository / "constraints.txt").read_text().splitlines()
+    pinned = dict(line.split("==") for line in lines if line and not line.startswith("#"))
+    return {canonicalize_name(name): Version(version) for name, version in pinned.items()}
+
+
+def test_constraints_name_only_public_versions(repository: Path) -> None:
+    for line in (repository / "constraints.txt").read_text().splitlines():
+        assert line.startswith("#") or ("==" in line and not set(line) & set("+/:@ ")), line
+
+
+def test_constraints_pin_every_requirement_within_its_range(
+    requirements: list[Requirement], pins: dict[str, Version]
+) -> None:
+    for requirement in requirements:
+        name = canonicalize_name(requirement.name)
+        if name != "swinviz":
+            assert name in pins, f"constraints.txt does not pin {name}"
+            assert pins[name] in requirement.specifier, f"{name} {pins[name]} is outside {requirement}"
+
+
+def test_installed_versions_are_the_tested_ones(
+    requirements: list[Requirement], pins: dict[str, Version]
+) -> None:
+    from importlib.metadata import version
+
+    differing = {
+        name: installed
+        for name in {canonicalize_name(requirement.name) for requirement in requirements} - {"swinviz"}
+        if Version(installed := version(name)).public != str(pins[name])
+    }
+    if differing and not os.environ.get("CI"):
+        pytest.skip(f"installed without constraints.txt: {differing}")
+    assert not differing
+
+
+def test_test_extra_brings_notebook_and_demo(project: dict[str, Any]) -> None:
+    own = [r for r in map(Requirement, project["optional-dependencies"]["test"]) if r.name == project["name"]]
+    assert [r.extras for r in own] == [{"notebook", "demo"}]
+
+
+def test_conda_environment_installs_all_extras_with_the_constraints(
+    repository: Path, project: dict[str, Any]
+) -> None:
+    environment = yaml.safe_load((repository / "environment.yml").read_text())
+    *conda, pip = environment["dependencies"]
+    assert environment["name"] == "swinviz"
+    assert conda == ["python=3.11", "pip"]
+    constraint, editable = (line.split(maxsplit=1) for line in pip["pip"])
+    assert constraint == ["-c", "constraints.txt"]
+    assert (repository / constraint[1]).is_file()
+    assert editable[0] == "-e"
+    assert Requirement(f"swinviz{editable[1].removeprefix('.')}").extras == set(
+        project["optional-dependencies"]
+    )
+
+
+def test_package_version_is_the_projects(project: dict[str, Any]) -> None:
+    import swinviz
+
+    assert swinviz.__version__ == project["version"]
+
+
+def test_ci_script_can_be_run_and_stops_at_the_first_failure(repository: Path) -> None:
+    script = repository / ".ci" / "run"
+    assert script.stat().st_mode & stat.S_IXUSR
+    assert "set -euo pipefail" in script.read_text()
+    subprocess.run(["bash", "-n", str(script)], check=True)
+
+
+@pytest.mark.slow
+def test_wheel_carries_weights_and_viewer_and_nothing_else(repository: Path, tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--wheel-dir",
+        str(tmp_path),
+        ".",
+    ]
+    subprocess.run(command, cwd=repository, check=True, timeout=300)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    package = repository / "swinviz"
+    tracked = subprocess.run(
+        ["git", "ls-files", "swinviz"], cwd=repository, capture_output=True, text=True, check=True
+    )
+    assert set(tracked.stdout.split()) <= names
+    for asset in ("weights/nano.safetensors", "explorer/explorer.js", "explorer/explorer.css", "py.typed"):
+        assert (package / asset).is_file(), f"swinviz/{asset} is missing from the checkout"
+        assert f"swinviz/{asset}" in names, f"swinviz/{asset} is missing from the wheel"
+    assert all(name.startswith(("swinviz/", "swinviz-")) for name in names)
