@@ -1,0 +1,18 @@
+"""The classes of the procedural scenes: names and colours as in ADE20K."""
+
+from typing import Final
+
+from swinviz.data.labels import ADE20K_CLASSES, ADE20K_PALETTE
+
+SCENE_CLASSES: Final[tuple[str, ...]] = (
+    "sky", "building", "house", "tree", "road", "sidewalk", "grass", "field", "sand", "rock",
+    "mountain", "sea", "lake", "boat", "car", "person", "fence", "streetlight",
+)  # fmt: skip
+SCENE_PALETTE: Final[tuple[tuple[int, int, int], ...]] = tuple(
+    ADE20K_PALETTE[ADE20K_CLASSES.index(name)] for name in SCENE_CLASSES
+)
+
+(
+    SKY, BUILDING, HOUSE, TREE, ROAD, SIDEWALK, GRASS, FIELD, SAND, ROCK,
+    MOUNTAIN, SEA, LAKE, BOAT, CAR, PERSON, FENCE, STREETLIGHT,
+) = range(len(SCENE_CLASSES))  # fmt: skip
