@@ -1,0 +1,25 @@
+"""The errors swinviz raises when something from outside is not as it must be.
+
+Each message is one sentence that names the thing, says what is wrong with it, and what to do, so that the
+command line and the app can show it as it is.
+"""
+
+from __future__ import annotations
+
+__all__ = ["CheckpointError", "DownloadError", "ImageError", "SwinvizError"]
+
+
+class SwinvizError(Exception):
+    """Anything that swinviz refuses; catch it to show its message instead of a traceback."""
+
+
+class ImageError(SwinvizError, ValueError):
+    """An image that cannot be read, or cannot be written where it was asked for."""
+
+
+class CheckpointError(SwinvizError, ValueError):
+    """A weights file that is damaged, unsafe, or does not fit the model."""
+
+
+class DownloadError(SwinvizError, OSError):
+    """A file that could not be fetched: no network, no such name, or not what the hash promises."""

@@ -1,0 +1,40 @@
+"""Writing files so that a reader finds the old one or the new one, and never half of either."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["replacing"]
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a temporary path beside `path`; what was written there becomes `path` if the block succeeds.
+
+    If the block raises, the temporary file is removed and `path` stays as it was. The content is on the disk
+    before the name changes, so that a power cut leaves no empty file under the new name.
+
+    Raises:
+        OSError: as the file system reports it (missing folder, full disk, no permission).
+
+    >>> folder = getfixture("tmp_path")
+    >>> with replacing(folder / "note.txt") as temporary:
+    ...     _ = temporary.write_text("whole")
+    >>> [file.name for file in folder.iterdir()]
+    ['note.txt']
+    """
+    path = Path(path)
+    # The suffix is kept because many writers choose the format by it; the stem is not, since it may already
+    # be as long as the file system allows.
+    temporary = path.with_name(f".swinviz-{secrets.token_hex(8)}{path.suffix}")
+    try:
+        yield temporary
+        with temporary.open("rb+") as written:
+            os.fsync(written.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,19 @@
+"""Images in and out: any file or array to RGB, safely; RGB to what the model reads; results to a file."""
+
+from swinviz.images.reading import FORMATS, MAX_PIXELS, ImageLike, read_image
+from swinviz.images.saving import save_image
+from swinviz.images.scaling import MEAN, STD, denormalise, keep_ratio_size, normalise, resize
+
+__all__ = [
+    "FORMATS",
+    "MAX_PIXELS",
+    "MEAN",
+    "STD",
+    "ImageLike",
+    "denormalise",
+    "keep_ratio_size",
+    "normalise",
+    "read_image",
+    "resize",
+    "save_image",
+]

@@ -1,0 +1,103 @@
+"""From RGB bytes to what the model reads and back: resized and normalised as for the published figures.
+
+Source: mmsegmentation, configs/_base_/datasets/ade20k.py (the image scale) and models/upernet_swin.py (mean
+and standard deviation); mmcv, mmcv/image/geometric.py (`rescale_size`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from swinviz.errors import ImageError
+
+__all__ = ["MEAN", "STD", "denormalise", "keep_ratio_size", "normalise", "resize"]
+
+MEAN = (123.675, 116.28, 103.53)
+"""Mean of ImageNet's red, green and blue, in grey levels 0 to 255."""
+STD = (58.395, 57.12, 57.375)
+"""Standard deviation of ImageNet's red, green and blue, in grey levels."""
+
+
+def normalise(rgb: NDArray[np.uint8] | Tensor) -> Tensor:
+    """Shift and scale RGB to mean 0 and standard deviation 1 over ImageNet, as float32.
+
+    Args:
+        rgb: an array (..., H, W, 3), or a tensor (..., 3, H, W) on any device; grey levels 0 to 255.
+
+    Returns:
+        (..., 3, H, W), on the device of a tensor that was given.
+
+    Raises:
+        ImageError: if the axis of the colours does not have length 3.
+
+    >>> normalise(np.full((4, 6, 3), 255, np.uint8)).shape
+    torch.Size([3, 4, 6])
+    """
+    # torch.tensor copies; from_numpy would warn of the read-only arrays that PIL images and video give.
+    pixels = rgb if isinstance(rgb, Tensor) else torch.tensor(rgb).movedim(-1, -3)  # ... 3 H W
+    if pixels.ndim < 3 or pixels.shape[-3] != 3:
+        expected = "(..., 3, H, W)" if isinstance(rgb, Tensor) else "(..., H, W, 3)"
+        raise ImageError(f"the image has shape {tuple(rgb.shape)}; give RGB as {expected}")
+    mean, std = _statistics(pixels.device)
+    return (pixels.float() - mean) / std
+
+
+def denormalise(images: Tensor) -> NDArray[np.uint8]:
+    """Undo `normalise`: (..., 3, H, W) to RGB bytes (..., H, W, 3), clipped to 0 to 255.
+
+    >>> image = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    >>> bool((denormalise(normalise(image)) == image).all())
+    True
+    """
+    mean, std = _statistics(images.device)
+    pixels = (images.detach().float() * std + mean).round().clamp(0, 255)
+    return pixels.byte().movedim(-3, -1).cpu().numpy()
+
+
+def _statistics(device: torch.device) -> tuple[Tensor, Tensor]:
+    mean, std = torch.tensor([MEAN, STD], device=device)[..., None, None]  # 3 1 1 each
+    return mean, std
+
+
+def resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Bilinear resizing without antialiasing, which is what the published figures were measured with.
+
+    It equals OpenCV's INTER_LINEAR within one grey level. PIL's BILINEAR and torchvision's default blur before
+    they shrink, which changes what the model sees.
+
+    Args:
+        image: (H, W, 3), grey levels 0 to 255.
+        size: (height, width) wanted, in pixels.
+
+    Returns:
+        (*size, 3).
+
+    >>> resize(np.zeros((2, 3, 3), np.uint8), (4, 6)).shape
+    (4, 6, 3)
+    """
+    pixels = torch.tensor(image).movedim(-1, 0)[None].float()  # 1 3 H W
+    resized = F.interpolate(pixels, size=size, mode="bilinear", align_corners=False)
+    return resized[0].round().byte().movedim(0, -1).contiguous().numpy()
+
+
+def keep_ratio_size(size: tuple[int, int], scale: tuple[int, int] = (2048, 512)) -> tuple[int, int]:
+    """The largest size of the same shape with long edge at most max(scale) and short edge at most min(scale).
+
+    Small images are enlarged too. Edges are rounded as mmcv does, int(x + 0.5), to at least one pixel.
+
+    Args:
+        size: (height, width) of the image, in pixels.
+        scale: the two limits in either order, in pixels.
+
+    >>> keep_ratio_size((480, 640))
+    (512, 683)
+    >>> keep_ratio_size((300, 3000))
+    (205, 2048)
+    """
+    factor = min(max(scale) / max(size), min(scale) / min(size))
+    height, width = (max(1, int(edge * factor + 0.5)) for edge in size)
+    return height, width
