@@ -1,0 +1,214 @@
+"""Attention of one pixel or region, laid out in the image where it truly lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from swinviz.geometry import Box, WindowGeometry
+
+__all__ = ["AttentionMap", "Place", "attention_to_image", "geometry_of", "token_weights"]
+
+Pixel = tuple[int, int]
+Place = Pixel | Tensor | np.ndarray
+"""A pixel (y, x) of the model's input, or a mask (h, w) over the input whose pixels count alike."""
+
+
+@dataclass(frozen=True)
+class AttentionMap:
+    """What a pixel (or region) looks at, or who looks at it, in image coordinates.
+
+    Attributes:
+        padded: (nH, Hp, Wp) float32, over the padded map in image order (the shift undone): attention
+            probabilities, 0 outside the windows concerned. Rows from H and columns from W are padding.
+        geometry: window geometry of the block.
+        windows: the windows that the pixel or region lies in.
+        direction: "query": shares that the place gives to every token, which sum to 1 over `padded`;
+            "key": shares of its attention that every token gives to the place.
+        place: (H, W) weights of the tokens asked about, which sum to 1.
+        pixel: (y, x) in input pixels, or None for a region.
+        resolution: coordinates of `maps`, "token" or "pixel".
+        heads: "each", or the "mean" or "max" that leaves nH = 1.
+        block: (stage, block) that the pattern comes from, where it was told.
+    """
+
+    padded: Tensor
+    geometry: WindowGeometry
+    windows: tuple[int, ...]
+    direction: Literal["query", "key"]
+    place: Tensor
+    pixel: Pixel | None
+    resolution: Literal["token", "pixel"]
+    heads: Literal["each", "mean", "max"]
+    block: tuple[int, int] | None
+
+    @property
+    def maps(self) -> Tensor:
+        """(nH, H, W) at token resolution, or `pixels()` at pixel resolution; padding is left out."""
+        return self.tokens if self.resolution == "token" else self.pixels()
+
+    @property
+    def tokens(self) -> Tensor:
+        """(nH, H, W): one probability a token."""
+        return self.padded[:, : self.geometry.height, : self.geometry.width]
+
+    def pixels(self, size: tuple[int, int] | None = None) -> Tensor:
+        """Give every input pixel the probability of the token that covers it.
+
+        Args:
+            size: (height, width) of the model's input, to cut the map to; by default the whole map, which
+                reaches to the next multiple of the stride.
+
+        Returns:
+            (nH, height, width). Values are probabilities per token, so they sum to stride**2, not to 1.
+        """
+        stride = self.geometry.stride
+        enlarged = self.tokens.repeat_interleave(stride, 1).repeat_interleave(stride, 2)
+        return enlarged if size is None else enlarged[:, : size[0], : size[1]]
+
+    @property
+    def padding_share(self) -> Tensor:
+        """(nH,): attention on padding, 0..1 for a query; what padding tokens give to the place for a key."""
+        below = self.padded[:, self.geometry.height :]
+        beside = self.padded[:, : self.geometry.height, self.geometry.width :]
+        return below.sum(dim=(1, 2)) + beside.sum(dim=(1, 2))
+
+    @property
+    def rectangles(self) -> tuple[Box, ...]:
+        """Where the windows truly lie, in input pixels; parts on padding reach past the map's borders."""
+        return tuple(box for window in self.windows for box in self.geometry.rectangles(window))
+
+
+def attention_to_image(
+    pattern: Tensor,
+    query: Place | None = None,
+    *,
+    key: Place | None = None,
+    resolution: Literal["token", "pixel"] = "token",
+    heads: Literal["each", "mean", "max"] = "each",
+    geometry: WindowGeometry | None = None,
+    batch: int = 0,
+    block: tuple[int, int] | None = None,
+) -> AttentionMap:
+    """Lay out in the image what a query looks at, or who looks at a key; exact, per head.
+
+    For a region the map is the mean of the maps that its pixels have one by one.
+
+    Args:
+        pattern: (B, nW, nH, N, N) attention probabilities of one block, as `capture` gives them.
+        query: pixel (y, x) of the model's input, or mask (h, w) over it, whose attention is asked for.
+        key: the same, for the reverse: the attention that it receives. Give either a query or a key.
+        resolution: of the result's `maps`: one value a token, or a pixel.
+        heads: each head apart, or their mean or maximum.
+        geometry: window geometry of the block; by default the one that the captured tensor carries.
+        batch: which image of the batch.
+        block: (stage, block), for captions only.
+
+    Returns:
+        The map, with the windows it lies in and the share that falls on padding.
+
+    Raises:
+        ValueError: both or neither of query and key; a place outside the image or an empty mask; a pattern
+            that does not fit the geometry, or carries none.
+
+    >>> geometry = WindowGeometry(height=3, width=4, window_size=2, shift_size=0, stride=4)
+    >>> uniform = torch.full((1, 4, 1, 4, 4), 0.25)  # two rows of windows, the lower half padding
+    >>> looked = attention_to_image(uniform, query=(9, 15), geometry=geometry)
+    >>> looked.maps[0].tolist()
+    [[0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.25, 0.25]]
+    >>> looked.padding_share.item(), looked.rectangles
+    (0.5, (Box(top=8, left=8, bottom=16, right=16),))
+    """
+    if (query is None) == (key is None):
+        raise ValueError("give either a query (what does it look at?) or a key (who looks at it?).")
+    place = query if query is not None else key
+    assert place is not None
+    geometry = geometry_of(pattern, geometry)
+    weights = token_weights(place, geometry).to(pattern.device)
+    windowed = geometry.to_windows(weights[None, :, :, None])[0, :, :, 0]  # nW N
+    windows = windowed.sum(dim=1).nonzero()[:, 0]
+    axes = "wq,whqk->wkh" if query is not None else "wk,whqk->wqh"
+    shares = torch.einsum(axes, windowed[windows], pattern[batch, windows].float())  # windows N nH
+    if heads == "mean":
+        shares = shares.mean(dim=2, keepdim=True)
+    elif heads == "max":
+        shares = shares.amax(dim=2, keepdim=True)
+    everywhere = shares.new_zeros(geometry.num_windows, *shares.shape[1:])
+    everywhere[windows] = shares
+    # The same map with its padding counted in: laying windows out then keeps the padding.
+    whole = replace(geometry, height=geometry.padded_height, width=geometry.padded_width)
+    return AttentionMap(
+        padded=whole.to_map(everywhere[None])[0].permute(2, 0, 1),  # nH Hp Wp
+        geometry=geometry,
+        windows=tuple(windows.tolist()),
+        direction="query" if query is not None else "key",
+        place=weights,
+        pixel=(int(place[0]), int(place[1])) if isinstance(place, tuple) else None,
+        resolution=resolution,
+        heads=heads,
+        block=block,
+    )
+
+
+def geometry_of(pattern: Tensor, geometry: WindowGeometry | None = None) -> WindowGeometry:
+    """Return the geometry of a block's tensor: the one given, or the one the tensor carries.
+
+    Args:
+        pattern: (B, nW, ...), as `capture` gives it.
+        geometry: used instead of the one the tensor carries, which operations on it lose.
+
+    Raises:
+        ValueError: there is none, or it has another number of windows than the tensor.
+    """
+    geometry = geometry or getattr(pattern, "geometry", None)
+    if geometry is None:
+        raise ValueError(
+            "the tensor carries no geometry (operations on a captured tensor lose it): pass geometry=."
+        )
+    if pattern.ndim < 3 or pattern.shape[1] != geometry.num_windows:
+        raise ValueError(
+            f"the tensor is {tuple(pattern.shape)}, but its geometry has {geometry.num_windows} windows on "
+            "axis 1: pass the tensor as captured, batch axis included."
+        )
+    return geometry
+
+
+def token_weights(place: Place, geometry: WindowGeometry) -> Tensor:
+    """Return how much each token counts in the mean over a place's pixels.
+
+    Args:
+        place: pixel (y, x) of the model's input, or mask (h, w) over it; True (or not 0) is inside.
+        geometry: geometry of the map.
+
+    Returns:
+        (H, W) float32, sum 1.
+
+    Raises:
+        ValueError: the pixel is outside the map, or the mask is empty or of another size than the input.
+
+    >>> geometry = WindowGeometry(height=1, width=2, window_size=7, shift_size=0, stride=4)
+    >>> token_weights(np.arange(8)[None].repeat(4, axis=0) >= 3, geometry).tolist()
+    [[0.20000000298023224, 0.800000011920929]]
+    """
+    height, width, stride = geometry.height, geometry.width, geometry.stride
+    if isinstance(place, tuple):
+        y, x = place
+        geometry.locate(y, x)  # raises outside the map
+        weights = torch.zeros(height, width)
+        weights[y // stride, x // stride] = 1.0
+        return weights
+    mask = torch.as_tensor(place) != 0
+    if mask.ndim != 2 or tuple(-(-side // stride) for side in mask.shape) != (height, width):
+        raise ValueError(
+            f"the mask is {tuple(mask.shape)}, but this map of {height}x{width} tokens covers up to "
+            f"{height * stride}x{width * stride} pixels: give the mask at the size of the model's input."
+        )
+    if not mask.any():
+        raise ValueError("the mask is empty: mark at least one pixel.")
+    rows, columns = mask.nonzero(as_tuple=True)
+    counts = torch.bincount((rows // stride * width + columns // stride).cpu(), minlength=height * width)
+    return (counts.double() / counts.sum()).float().view(height, width)

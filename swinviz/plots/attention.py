@@ -1,0 +1,128 @@
+"""Figures of attention: one query's maps, head by head, in the image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from swinviz.attention import AttentionMap
+from swinviz.plots import style
+from swinviz.plots.windows import show_extent
+
+__all__ = ["plot_attention"]
+
+
+def plot_attention(
+    image: ArrayLike,
+    attention: AttentionMap,
+    *,
+    heads: Sequence[int] | None = None,
+    size: tuple[int, int] | None = None,
+    zoom: bool = False,
+) -> Figure:
+    """Draw what a query looks at (or who looks at a key), in each head, with its windows' true rectangles.
+
+    Args:
+        image: (h, w, 3), the model's input as a picture, or the original image it was resized from.
+        attention: from `attention_to_image`.
+        heads: heads to draw; all by default.
+        size: (height, width) of the model's input; by default the image's own.
+        zoom: draw only the windows' surroundings, not the whole image.
+
+    Returns:
+        The figure; one scale for all heads, which starts at 0.
+
+    Raises:
+        ValueError: there is no such head.
+    """
+    array = np.asarray(image)
+    size = size or array.shape[:2]
+    padded = attention.padded.detach().cpu().numpy()
+    shown = list(range(len(padded))) if heads is None else list(heads)
+    if not shown or not all(0 <= head < len(padded) for head in shown):
+        raise ValueError(
+            f"heads are {shown}, but the map has {len(padded)}, counted from 0: choose some of them."
+        )
+    inside, stride = _window_cover(attention), attention.geometry.stride
+    highest = float(padded[shown].max())
+    figure, axes = style.panels(1 + len(shown), columns=5 if len(shown) > 7 else 4, aspect=size[0] / size[1])
+    style.show_image(axes[0], array, size)
+    axes[0].set_title(_asked(attention), fontsize=9)
+    faded = style.grey(array)
+    for ax, head in zip(axes[1:], shown, strict=True):
+        style.show_image(ax, faded, size)
+        drawn = ax.imshow(
+            np.ma.masked_where(~inside, padded[head]),
+            extent=(0, inside.shape[1] * stride, inside.shape[0] * stride, 0),
+            cmap=style.HEAT,
+            vmin=0,
+            vmax=highest or 1.0,
+            interpolation="nearest",
+        )
+        name = f"head {head}" if attention.heads == "each" else f"{attention.heads} over heads"
+        share = float(attention.padding_share[head])
+        ax.set_title(f"{name} · {share:.0%} on padding" if share >= 0.005 else name, fontsize=9)
+    for ax in axes:
+        show_extent(ax, attention.geometry, size)
+        style.draw_boxes(ax, attention.rectangles)
+        _mark_place(ax, attention)
+        if zoom:
+            _zoom(ax, attention)
+    unit = "share of the query's attention" if attention.direction == "query" else "share given to the key"
+    style.colour_bar(figure, drawn, axes, f"{unit}, per token")
+    style.caption(figure, _caption(attention))
+    return figure
+
+
+def _asked(attention: AttentionMap) -> str:
+    role = attention.direction
+    if attention.pixel is None:
+        return f"{role}: region of {int((attention.place > 0).sum())} tokens"
+    return f"{role}: y={attention.pixel[0]}, x={attention.pixel[1]}"
+
+
+def _caption(attention: AttentionMap) -> str:
+    geometry = attention.geometry
+    block = "" if attention.block is None else f"stage {attention.block[0]}, block {attention.block[1]}; "
+    shift = f"shifted by {geometry.shift_size}" if geometry.shift_size else "not shifted"
+    normalised = (
+        f"softmax over each query's {geometry.window_area} keys, padding included"
+        if attention.direction == "query"
+        else f"each token's softmax over its {geometry.window_area} keys; not normalised over the tokens"
+    )
+    return (
+        f"{block}windows of {geometry.window_size}×{geometry.window_size} tokens ({shift}), outlined; "
+        f"1 token = {geometry.stride} pixels; {_asked(attention)} (input pixels)\n"
+        f"{normalised}; hatched: padding"
+    )
+
+
+def _window_cover(attention: AttentionMap) -> np.ndarray:
+    """(Hp, Wp) bool: places that belong to the windows concerned."""
+    cover = np.zeros(attention.padded.shape[1:], dtype=bool)
+    stride = attention.geometry.stride
+    for top, left, bottom, right in attention.rectangles:
+        cover[top // stride : bottom // stride, left // stride : right // stride] = True
+    return cover
+
+
+def _mark_place(ax: Axes, attention: AttentionMap) -> None:
+    if attention.pixel is not None:
+        style.mark_pixel(ax, *attention.pixel)
+        return
+    stride = attention.geometry.stride
+    inside = (attention.place > 0).float().cpu().numpy()
+    rows, columns = ((np.arange(side) + 0.5) * stride for side in inside.shape)
+    if min(inside.shape) > 1:  # matplotlib draws no contour on a single row
+        ax.contour(columns, rows, inside, levels=[0.5], colors="white", linewidths=1.2, linestyles="dashed")
+
+
+def _zoom(ax: Axes, attention: AttentionMap) -> None:
+    tops, lefts, bottoms, rights = zip(*attention.rectangles, strict=True)
+    margin = 2 * attention.geometry.stride
+    ax.set_xlim(min(lefts) - margin, max(rights) + margin)
+    ax.set_ylim(max(bottoms) + margin, min(tops) - margin)

@@ -1,0 +1,141 @@
+"""What all figures share: colour maps, panels, images with pixel coordinates, boxes, captions.
+
+Figures are made without pyplot, so that they need no display, belong to no global state and may be made in
+any thread. Colour maps are perceptually uniform and safe for the colour-blind; every heat map has a colour
+bar that names its unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.typing import ArrayLike, NDArray
+
+from swinviz.geometry import Box
+
+__all__ = [
+    "DIVERGING",
+    "HEAT",
+    "OKABE_ITO",
+    "caption",
+    "colour_bar",
+    "draw_boxes",
+    "grey",
+    "mark_pixel",
+    "panels",
+    "show_image",
+]
+
+HEAT = "viridis"
+"""Colour map of amounts from 0 up."""
+
+DIVERGING = "PuOr"
+"""Colour map of signed amounts, centred on 0."""
+
+OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
+"""Colours of categories that the colour-blind tell apart (Okabe and Ito 2008)."""
+
+ACCENT = "#D55E00"
+
+
+def panels(
+    count: int, *, columns: int = 4, size: float = 2.6, aspect: float = 1.0
+) -> tuple[Figure, list[Axes]]:
+    """Make a figure with a grid of panels.
+
+    Args:
+        count: number of panels.
+        columns: most panels in a row.
+        size: width of a panel, in inches.
+        aspect: height of a panel over its width.
+
+    Returns:
+        The figure and its `count` axes, row by row.
+    """
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    height = size * min(max(aspect, 0.3), 3.0)
+    figure = Figure(figsize=(columns * size + 0.6, rows * (height + 0.3) + 0.5), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    axes: list[Axes] = list(grid.flat)
+    for unused in axes[count:]:
+        unused.set_axis_off()
+    return figure, axes[:count]
+
+
+def show_image(ax: Axes, image: ArrayLike, size: tuple[int, int] | None = None) -> None:
+    """Draw an image (H, W, 3) or (H, W) over the pixel coordinates of the model's input.
+
+    Args:
+        ax: where to draw.
+        image: the image, at any size; uint8, or floats from 0 to 1.
+        size: (height, width) of the model's input that the image is spread over; by default its own.
+    """
+    array = np.asarray(image)
+    height, width = size or array.shape[:2]
+    ax.imshow(array, extent=(0, width, height, 0), interpolation="nearest", cmap="gray")
+    ax.set_xticks([])
+    ax.set_yticks([])
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+
+
+def grey(image: ArrayLike, strength: float = 0.35) -> NDArray[np.uint8]:
+    """Return an image as faded grey (H, W, 3) uint8, so that colours drawn on it read as the colour bar's."""
+    array = np.asarray(image).astype(float)
+    if np.asarray(image).dtype != np.uint8:
+        array = 255 * array
+    luminance = array if array.ndim == 2 else array[..., :3] @ np.array([0.2126, 0.7152, 0.0722])
+    faded = 255 - strength * (255 - luminance)
+    return np.repeat(faded[..., None], 3, axis=2).astype(np.uint8)
+
+
+def draw_boxes(
+    ax: Axes, boxes: Iterable[Box | Sequence[float]], colour: str = ACCENT, *, fill: float = 0.0
+) -> None:
+    """Outline rectangles (top, left, bottom, right); `fill` is the opacity of their inside."""
+    for top, left, bottom, right in boxes:
+        ax.add_patch(
+            Rectangle(
+                (left, top),
+                right - left,
+                bottom - top,
+                facecolor=to_rgba(colour, fill),
+                edgecolor=colour,
+                linewidth=1.4,
+            )
+        )
+
+
+def mark_pixel(ax: Axes, y: float, x: float, colour: str = ACCENT) -> None:
+    """Mark the centre of a pixel with a ring that shows on light and dark ground and hides little."""
+    for edge, width in (("black", 3.4), ("white", 2.2), (colour, 1.0)):
+        ax.plot(
+            x + 0.5,
+            y + 0.5,
+            marker="o",
+            markersize=7,
+            markerfacecolor="none",
+            markeredgecolor=edge,
+            markeredgewidth=width,
+            zorder=5,
+        )
+
+
+def colour_bar(figure: Figure, mappable: ScalarMappable, axes: Axes | Sequence[Axes], unit: str) -> None:
+    """Add the scale of a heat map, with its unit."""
+    bar = figure.colorbar(mappable, ax=axes, shrink=0.8, pad=0.02, aspect=25)
+    bar.set_label(unit, fontsize=8)
+    bar.ax.tick_params(labelsize=7)
+    bar.outline.set_visible(False)
+
+
+def caption(figure: Figure, text: str) -> None:
+    """Write below a figure what it shows: block, head, query, normalisation."""
+    figure.supxlabel(text, fontsize=8, color="0.25", wrap=True)
