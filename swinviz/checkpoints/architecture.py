@@ -1,0 +1,158 @@
+"""What a model is made of, read from the shapes of its weights."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+
+import torch
+from torch import Tensor
+
+from swinviz.config import HeadConfig, SwinConfig
+from swinviz.errors import CheckpointError
+from swinviz.geometry import relative_position_index
+from swinviz.segmenter import SwinUPerNet
+from swinviz.swin import WindowAttention
+
+__all__ = ["compare", "fill", "read_backbone", "read_heads"]
+
+_SHOWN = 6
+
+
+def read_backbone(tensors: Mapping[str, Tensor]) -> SwinConfig:
+    """Read widths, depths, heads and window from a state dict under our names.
+
+    Raises:
+        CheckpointError: a tensor that decides the shape is missing, or the shapes are no Swin's.
+    """
+    depths = []
+    for stage in range(_count(tensors, r"^backbone\.stages\.(\d+)\.", "stages")):
+        pattern = rf"^backbone\.stages\.{stage}\.blocks\.(\d+)\."
+        depths.append(_count(tensors, pattern, f"blocks of stage {stage}"))
+    table = ".attn.relative_position_bias_table"
+    tables = [_shape(tensors, f"backbone.stages.{stage}.blocks.0{table}", 2) for stage in range(len(depths))]
+    windows = {(math.isqrt(rows) + 1) // 2 for rows, _ in tables}
+    if len(windows) != 1:
+        raise CheckpointError(
+            f"its stages have different window sizes, {sorted(windows)}, which swinviz cannot build: "
+            "load it as a backbone, which resizes the bias tables to one window."
+        )
+    (embed_dim, _, _, _) = _shape(tensors, "backbone.patch_embed.proj.weight", 4)
+    hidden, channels = _shape(tensors, "backbone.stages.0.blocks.0.mlp.fc1.weight", 2)
+    try:
+        return SwinConfig(
+            embed_dim=embed_dim,
+            depths=tuple(depths),
+            num_heads=tuple(heads for _, heads in tables),
+            window_size=windows.pop(),
+            mlp_ratio=hidden / max(channels, 1),
+        )
+    except ValueError as error:
+        raise CheckpointError(f"its tensors have the shapes of no Swin Transformer: {error}") from error
+
+
+def read_heads(
+    tensors: Mapping[str, Tensor], backbone: SwinConfig, pool_scales: tuple[int, ...] = ()
+) -> tuple[int, HeadConfig]:
+    """Read the number of classes and the heads' widths from a state dict under our names.
+
+    Args:
+        tensors: the state dict.
+        backbone: shape of its backbone, which tells the stage that the auxiliary head reads.
+        pool_scales: sides of the pooling grids where the file tells them; no weight depends on them, so
+            otherwise the usual (1, 2, 3, 6) are taken, if there are four.
+
+    Raises:
+        CheckpointError: there is no decode head, or its shapes are no UPerNet's.
+    """
+    if not any(name.startswith("head.") for name in tensors):
+        raise CheckpointError(
+            "it holds a backbone without a segmentation head: "
+            "load it with swinviz.load_backbone(), which adds fresh heads to be trained."
+        )
+    num_classes, channels, _, _ = _shape(tensors, "head.classifier.weight", 4)
+    grids = _count(tensors, r"^head\.ppm\.(\d+)\.", "pooling grids")
+    pool_scales = pool_scales or HeadConfig().pool_scales
+    if len(pool_scales) != grids:
+        raise CheckpointError(f"it pools over {grids} grids, but which sizes they have is not known.")
+    if not any(name.startswith("aux.") for name in tensors):
+        return num_classes, HeadConfig(channels=channels, pool_scales=pool_scales, aux_channels=0)
+    aux_channels, aux_input, _, _ = _shape(tensors, "aux.conv.conv.weight", 4)
+    if aux_input not in backbone.channels:
+        raise CheckpointError(
+            f"its auxiliary head reads {aux_input} channels, but the stages have {backbone.channels}."
+        )
+    return num_classes, HeadConfig(
+        channels=channels,
+        pool_scales=pool_scales,
+        aux_channels=aux_channels,
+        aux_stage=backbone.channels.index(aux_input),
+    )
+
+
+def compare(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
+    """Check that a state dict holds exactly the tensors of a model, in their shapes.
+
+    Raises:
+        CheckpointError: lists what is missing, unexpected and mis-shaped.
+    """
+    complaints = [
+        _list("missing", expected.keys() - found.keys()),
+        _list("unexpected", found.keys() - expected.keys()),
+        _list(
+            "of another shape",
+            {
+                f"{name} {tuple(found[name].shape)} instead of {tuple(expected[name].shape)}"
+                for name in expected.keys() & found.keys()
+                if found[name].shape != expected[name].shape
+            },
+        ),
+    ]
+    if any(complaints):
+        raise CheckpointError(f"its tensors do not fit the model: {'; '.join(filter(None, complaints))}.")
+
+
+def fill(model: SwinUPerNet, tensors: dict[str, Tensor]) -> None:
+    """Put weights into a model that was made on the meta device; they become its parameters, not copies.
+
+    Raises:
+        CheckpointError: as `compare`.
+    """
+    for name, tensor in model.state_dict().items():
+        if name.endswith(".num_batches_tracked"):  # files from before 2018 lack it, and evaluation ignores it
+            tensors.setdefault(name, torch.zeros_like(tensor, device="cpu"))
+    compare(model.state_dict(), tensors)
+    model.load_state_dict(tensors, strict=True, assign=True)
+    for module in model.modules():
+        if isinstance(module, WindowAttention):  # not in the file: the model recomputes it
+            side = model.config.backbone.window_size
+            module.relative_position_index = relative_position_index(side)
+
+
+def _count(tensors: Mapping[str, Tensor], pattern: str, what: str) -> int:
+    """Count the different numbers that group 1 of a pattern takes in the names; they must be 0, 1, 2, ..."""
+    found = {int(match[1]) for name in tensors if (match := re.match(pattern, name))}
+    if found != set(range(len(found))) or not found:
+        raise CheckpointError(
+            f"its {what} are numbered {sorted(found)[:_SHOWN]}: some of its tensors are missing."
+        )
+    return len(found)
+
+
+def _shape(tensors: Mapping[str, Tensor], name: str, ndim: int) -> tuple[int, ...]:
+    if name not in tensors:
+        raise CheckpointError(f"it lacks the tensor {name}: it is incomplete, or no Swin-UPerNet.")
+    shape = tuple(tensors[name].shape)
+    if len(shape) != ndim:
+        raise CheckpointError(f"its tensor {name} has the shape {shape}, but {ndim} axes are needed.")
+    return shape
+
+
+def _list(what: str, names: AbstractSet[str]) -> str:
+    if not names:
+        return ""
+    shown = sorted(names)[:_SHOWN]
+    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+    return f"{len(names)} {what} ({', '.join(shown)}{more})"
