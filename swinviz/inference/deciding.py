@@ -1,0 +1,98 @@
+"""From coarse logits to labels at full size, a few rows at a time.
+
+A model of 150 classes decides at a quarter of the resolution; enlarged to the image's size its logits would
+be the largest tensor of all (600 MB for a megapixel). Only their maximum is wanted, so they are enlarged for
+a block of rows, decided, and forgotten. Bilinear enlargement is linear and separable, so going by way of the
+resized image's size, as the published pipeline does, is one matrix for the rows and two passes along them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from swinviz.upernet import enlarge
+
+__all__ = ["View", "decide"]
+
+# Elements of logits that exist at a time. On a CPU the block should stay in the cache: measured with 150
+# classes on one core, 1 to 2 million take 0.17 s for 512x683 pixels, all rows at once 0.44 s.
+_BLOCK_ON_CPU = 1_500_000
+_BLOCK_ON_GPU = 50_000_000
+
+
+class View(NamedTuple):
+    """What the model says about one look at the image.
+
+    Attributes:
+        logits: (1, K, h, w) at any resolution, not mirrored.
+        size: (height, width) of the image that the model was given, in pixels.
+    """
+
+    logits: Tensor
+    size: tuple[int, int]
+
+
+def decide(views: Sequence[View], size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Choose the class of every pixel.
+
+    Args:
+        views: one or more; the class probabilities of several are averaged.
+        size: (height, width) of the original image, which the logits are enlarged to first.
+
+    Returns:
+        Labels (H, W), uint8 (int32 with more than 256 classes), and the probability of each pixel's class
+        (H, W), float32; both on the logits' device.
+    """
+    device, classes = views[0].logits.device, views[0].logits.shape[1]
+    height, width = size
+    labels = torch.empty(size, dtype=torch.uint8 if classes <= 256 else torch.int32, device=device)
+    scores = torch.empty(size, dtype=torch.float32, device=device)
+    sources = [_Enlarged(view, size) for view in views]
+    budget = _BLOCK_ON_CPU if device.type == "cpu" else _BLOCK_ON_GPU
+    step = max(1, budget // (classes * width))
+    for start in range(0, height, step):
+        rows = slice(start, min(start + step, height))
+        if len(sources) == 1:
+            logits = sources[0].rows(rows)  # R W K
+            highest, chosen = logits.max(dim=-1)
+            scores[rows] = logits.sub_(highest[..., None]).exp_().sum(dim=-1).reciprocal_()
+        else:
+            probabilities = sum(source.rows(rows).softmax(dim=-1) for source in sources) / len(sources)
+            scores[rows], chosen = torch.as_tensor(probabilities).max(dim=-1)
+        labels[rows] = chosen.to(labels.dtype)
+    return labels, scores
+
+
+class _Enlarged:
+    """Logits as they would be at full size, made for the rows that are asked for."""
+
+    def __init__(self, view: View, size: tuple[int, int]) -> None:
+        # Channels last, so that the maximum over a pixel's K logits reads memory in order.
+        self.logits = view.logits.float().contiguous(memory_format=torch.channels_last)
+        self.widths = (view.size[1], size[1])
+        self.weights = _enlarging_matrix(view.logits.shape[-2], (view.size[0], size[0]))  # H h
+
+    def rows(self, rows: slice) -> Tensor:
+        """Logits of some rows: (R, W, K)."""
+        weights = self.weights[rows]
+        used = weights.any(dim=0).nonzero()
+        first, last = int(used[0]), int(used[-1])
+        coarse = self.logits[:, :, first : last + 1]  # 1 K r w
+        for width in self.widths:
+            coarse = enlarge(coarse, (coarse.shape[-2], width))
+        coarse = coarse[0].permute(1, 2, 0)  # r W K
+        weights = weights[:, first : last + 1].to(coarse.device)
+        return torch.einsum("Rr,rWK->RWK", weights, coarse)
+
+
+def _enlarging_matrix(coarse: int, sizes: tuple[int, int]) -> Tensor:
+    """What enlarging `coarse` values to each of `sizes` in turn does, as a matrix (sizes[-1], coarse)."""
+    matrix = torch.eye(coarse)[None]  # 1 h h: enlarging the unit vectors gives the columns
+    for size in sizes:
+        matrix = F.interpolate(matrix, size=size, mode="linear", align_corners=False)
+    return matrix[0].T.contiguous()
