@@ -130,7 +130,8 @@ class Tab:
         self.failed.append(f"{request.url}: {request.failure}")
 
     def _on_console(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
+        # A browser asks for /favicon.ico unasked; that a small test server has none is no error of the page.
+        if message.type == "error" and not message.location["url"].endswith("/favicon.ico"):
             self.errors.append(message.text)
 
     def _on_page_error(self, error: Error) -> None:

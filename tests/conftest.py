@@ -18,6 +18,7 @@ import hypothesis
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 # The same examples on every run: a failure met in CI is met at the desk. No deadline: workers share cores.
 hypothesis.settings.register_profile("swinviz", deadline=None, derandomize=True, max_examples=50)
@@ -31,8 +32,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--fuzz",
         type=int,
-        default=int(os.environ.get("SWINVIZ_FUZZ", "300")),
-        help="number of mutated files given to each fuzz test (default: 300, or $SWINVIZ_FUZZ)",
+        default=int(os.environ.get("SWINVIZ_FUZZ", "1000")),
+        help="number of mutated files given to each fuzz test (default: 1000, or $SWINVIZ_FUZZ)",
     )
 
 
@@ -63,6 +64,12 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def rng() -> np.random.Generator:
     """Random numbers that are the same on every run."""
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def picture(rng: np.random.Generator) -> NDArray[np.uint8]:
+    """5 x 7 random colours: no symmetry that could hide a turn or a swapped channel."""
+    return rng.integers(0, 256, (5, 7, 3), dtype=np.uint8)
 
 
 @pytest.fixture(scope="session")

@@ -39,8 +39,8 @@ def save_image(path: str | os.PathLike[str], image: NDArray[np.uint8] | Image.Im
         The path written.
 
     Raises:
-        ImageError: if the folder is missing or may not be written, the disk is full, the format is unknown, or
-            the image does not fit it.
+        ImageError: if the folder is missing or may not be written, the disk is full, the format is unknown,
+            or the image does not fit it.
     """
     path = Path(path)
     if path.suffix.lower() not in _WRITERS:

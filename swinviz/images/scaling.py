@@ -37,11 +37,11 @@ def normalise(rgb: NDArray[np.uint8] | Tensor) -> Tensor:
     >>> normalise(np.full((4, 6, 3), 255, np.uint8)).shape
     torch.Size([3, 4, 6])
     """
+    axis, expected = (-3, "(..., 3, H, W)") if isinstance(rgb, Tensor) else (-1, "(..., H, W, 3)")
+    if rgb.ndim < 3 or rgb.shape[axis] != 3:
+        raise ImageError(f"the image has shape {tuple(rgb.shape)}; give RGB as {expected}")
     # torch.tensor copies; from_numpy would warn of the read-only arrays that PIL images and video give.
     pixels = rgb if isinstance(rgb, Tensor) else torch.tensor(rgb).movedim(-1, -3)  # ... 3 H W
-    if pixels.ndim < 3 or pixels.shape[-3] != 3:
-        expected = "(..., 3, H, W)" if isinstance(rgb, Tensor) else "(..., H, W, 3)"
-        raise ImageError(f"the image has shape {tuple(rgb.shape)}; give RGB as {expected}")
     mean, std = _statistics(pixels.device)
     return (pixels.float() - mean) / std
 
@@ -66,8 +66,8 @@ def _statistics(device: torch.device) -> tuple[Tensor, Tensor]:
 def resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     """Bilinear resizing without antialiasing, which is what the published figures were measured with.
 
-    It equals OpenCV's INTER_LINEAR within one grey level. PIL's BILINEAR and torchvision's default blur before
-    they shrink, which changes what the model sees.
+    It equals OpenCV's INTER_LINEAR within one grey level. PIL's BILINEAR and torchvision's default blur
+    before they shrink, which changes what the model sees.
 
     Args:
         image: (H, W, 3), grey levels 0 to 255.
