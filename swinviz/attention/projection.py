@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from swinviz.geometry import Box
+from torch import Tensor
 
-__all__ = ["Projection"]
+from swinviz.geometry import Box
+from swinviz.images import ImageLike, keep_ratio_size, normalise, read_image, resize
+from swinviz.segmenter import SwinUPerNet
+
+__all__ = ["Projection", "model_input"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,39 @@ class Projection:
         """
         vertical, horizontal = self.image[0] / self.input[0], self.image[1] / self.input[1]
         return box.top * vertical, box.left * horizontal, box.bottom * vertical, box.right * horizontal
+
+
+def model_input(
+    model: SwinUPerNet, image: ImageLike, *, scale: tuple[int, int] | None = None
+) -> tuple[Tensor, Projection]:
+    """Make of an image what `model.segment` gives the model to see, with the way between their pixels.
+
+    Args:
+        model: decides scale, device and floating-point type.
+        image: path, PIL image, or array (H, W, 3) of uint8.
+        scale: (long, short) limits in pixels that the image is resized to, keeping its ratio; by default the
+            model's own.
+
+    Returns:
+        The normalised input (1, 3, h, w), and the projection between the image and it.
+
+    Raises:
+        ImageError: the image cannot be read; the message says why.
+
+    >>> import numpy as np
+    >>> from swinviz.config import HeadConfig, ModelConfig, SwinConfig
+    >>> backbone = SwinConfig(embed_dim=8, depths=(1, 1), num_heads=(1, 2), window_size=4)
+    >>> head = HeadConfig(channels=8, aux_channels=0)
+    >>> model = SwinUPerNet(ModelConfig(("sky", "sea"), backbone=backbone, head=head, scale=(64, 32)))
+    >>> x, projection = model_input(model, np.zeros((100, 150, 3), np.uint8))
+    >>> x.shape, projection
+    (torch.Size([1, 3, 32, 48]), Projection(image=(100, 150), input=(32, 48)))
+    """
+    rgb = read_image(image)
+    height, width = rgb.shape[:2]
+    size = keep_ratio_size((height, width), scale or model.config.scale)
+    x = normalise(resize(rgb, size))[None].to(model.device, model.dtype)  # 1 3 h w
+    return x, Projection(image=(height, width), input=size)
 
 
 def _carry(y: int, x: int, source: tuple[int, int], target: tuple[int, int]) -> tuple[int, int]:
