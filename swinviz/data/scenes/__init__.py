@@ -47,8 +47,10 @@ def scene(seed: int, index: int, size: tuple[int, int] = (128, 128)) -> Sample:
         raise ValueError(f"a scene of {height}x{width} pixels is too small: ask for at least 8x8")
     if seed < 0 or index < 0:
         raise ValueError(f"scene(seed={seed}, index={index}): seed and index must be 0 or more")
-    canvas = compose(np.random.default_rng([seed, index, 0]), np.random.default_rng([seed, index, 1]), height, width)
-    return (canvas.image * np.float32(255) + np.float32(0.5)).astype(np.uint8), canvas.label
+    layout, texture = (np.random.default_rng([seed, index, stream]) for stream in (0, 1))
+    canvas = compose(layout, texture, height, width)
+    pixels = (canvas.image * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+    return np.ascontiguousarray(pixels.transpose(1, 2, 0)), canvas.label
 
 
 class Scenes(Dataset[Sample]):

@@ -35,7 +35,9 @@ def tile(persistence: float = 0.6, coarsest: int = 4) -> Field:
     total = np.zeros((TILE, TILE), np.float32)
     amplitude, cells = 1.0, coarsest
     while cells <= TILE:
-        total += np.float32(amplitude) * _smooth_upsample(rng.standard_normal((cells, cells), np.float32), TILE)
+        total += np.float32(amplitude) * _smooth_upsample(
+            rng.standard_normal((cells, cells), np.float32), TILE
+        )
         amplitude *= persistence
         cells *= 2
     total -= total.mean()
@@ -69,7 +71,9 @@ def sample_nearest(texture: Field, v: Field, u: Field) -> Field:
     return out
 
 
-def profile(rng: np.random.Generator, x: Field, cells: float, octaves: int = 5, persistence: float = 0.5) -> Field:
+def profile(
+    rng: np.random.Generator, x: Field, cells: float, octaves: int = 5, persistence: float = 0.5
+) -> Field:
     """Return a one-dimensional fractal curve over `x`, about -1..1, with `cells` bumps per unit of x."""
     total = np.zeros_like(x)
     amplitude, norm = 1.0, 0.0
