@@ -1,0 +1,68 @@
+"""Image tab: a picture, segmented, with a legend that answers to clicks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from swinviz.demo.pictures import PictureInput, examples
+from swinviz.demo.result import encode_result
+from swinviz.demo.studio import MODES, PRECISIONS, Studio, describe
+from swinviz.demo.widget import widget
+
+__all__ = ["ImageTab", "image_tab"]
+
+
+@dataclass(frozen=True)
+class ImageTab:
+    """What other tabs use of this one: the picture."""
+
+    picture: PictureInput
+
+
+def image_tab(studio: Studio, page: gr.Blocks, active: gr.State) -> ImageTab:
+    """Lay out the tab inside the current `gr.Tab`.
+
+    Args:
+        studio: models and limits.
+        page: the page, for what happens when it is opened.
+        active: name of the visitor's model.
+    """
+    choices = examples()
+    with gr.Row(elem_classes="sv-split"):
+        with gr.Column(scale=1, min_width=280):
+            picture = PictureInput(
+                value=choices[0],
+                label="Your picture",
+                sources=["upload", "clipboard", "webcam"],
+                height=240,
+                elem_id="picture",
+            )
+            gr.Examples(choices, picture, label="Or one of these", examples_per_page=8)
+            mode = gr.Radio(
+                list(MODES),
+                value=MODES[0],
+                label="How the picture is looked at",
+                info="Slide uses overlapping crops; multi-scale takes 12 looks and their mean.",
+            )
+            precision = gr.Radio(list(PRECISIONS), value=studio.options.precision, label="Precision")
+        with gr.Column(scale=3, min_width=320):
+            viewer = widget("viewer", elem_id="viewer")
+
+    def segment(path: str | None, name: str, mode: str, precision: str) -> str:
+        if path is None:
+            return ""
+        result = studio.segment(path, name, mode, precision)
+        return encode_result(result, describe(result, name, studio.model(name).device))
+
+    gr.on(
+        [page.load, picture.change, active.change, mode.change, precision.change],
+        segment,
+        [picture, active, mode, precision],
+        viewer,
+        api_name="segment",
+        trigger_mode="always_last",
+        show_progress_on=viewer,
+    )
+    return ImageTab(picture)

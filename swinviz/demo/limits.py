@@ -1,0 +1,171 @@
+"""What strangers may ask of the server: bytes, pixels, seconds, places, and how much is computed at once."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from typing import Any
+
+__all__ = [
+    "MAX_PIXELS",
+    "MAX_UPLOAD_BYTES",
+    "Busy",
+    "Gatekeeper",
+    "Places",
+    "Slots",
+]
+
+MAX_UPLOAD_BYTES = 25 * 2**20
+"""The largest file that may be uploaded."""
+
+MAX_PIXELS = 50_000_000
+"""The largest picture that is decoded; its header is asked before."""
+
+MAX_BODY_BYTES = MAX_UPLOAD_BYTES + 2**16  # a form around the file
+BODY_SECONDS = 60.0
+
+# Gradio would fetch these for the visitor: a server that only listens must not be made to knock elsewhere.
+_FETCHES = re.compile(r"/(file=https?:|proxy=|file/https?:)", re.IGNORECASE)
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGI = Callable[[Message, Receive, Send], Awaitable[None]]
+
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+)
+
+
+class Busy(RuntimeError):
+    """More is asked than there are places for; the message can be shown."""
+
+
+class Slots:
+    """How many computations run at the same time, whoever asked for them: pictures and live frames alike."""
+
+    def __init__(self, count: int) -> None:
+        self._free = threading.BoundedSemaphore(count)
+
+    @contextmanager
+    def taken(self, patience: float = 120.0) -> Iterator[None]:
+        """Hold one slot inside the `with` block.
+
+        Args:
+            patience: seconds to wait for one.
+
+        Raises:
+            Busy: none came free in time.
+        """
+        if not self._free.acquire(timeout=patience):
+            raise Busy("The demo is busy; please try again in a minute.")
+        try:
+            yield
+        finally:
+            self._free.release()
+
+
+class Places:
+    """A fixed number of places, such as live streams; who finds none is turned away at once."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._free = threading.BoundedSemaphore(count)
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Hold one place inside the `with` block.
+
+        Raises:
+            Busy: all are taken.
+        """
+        if not self._free.acquire(blocking=False):
+            raise Busy(f"All {self.count} live places are taken; please try again in a minute.")
+        try:
+            yield
+        finally:
+            self._free.release()
+
+
+class Gatekeeper:
+    """ASGI middleware before everything else: refuses what is too large, too slow, or a detour elsewhere.
+
+    Answers 413 to a body above the limit (counted while it arrives; the header may lie), 408 to one that
+    takes longer than `seconds`, 403 to addresses that would make the server fetch from another machine.
+    """
+
+    def __init__(self, app: ASGI, max_bytes: int = MAX_BODY_BYTES, seconds: float = BODY_SECONDS) -> None:
+        self.app, self.max_bytes, self.seconds = app, max_bytes, seconds
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        if _FETCHES.search(scope["path"]):
+            await _refuse(send, 403, b"This server fetches nothing from other addresses.")
+            return
+        length = dict(scope["headers"]).get(b"content-length", b"0")
+        if length.isdigit() and int(length) > self.max_bytes:
+            await _refuse(send, 413, self._too_large)
+            return
+        await _Exchange(self, scope, receive, send).run()
+
+    @property
+    def _too_large(self) -> bytes:
+        return f"Too large: at most {self.max_bytes // 2**20} MB may be sent.".encode()
+
+
+class _Exchange:
+    """One request on its way through the gatekeeper."""
+
+    def __init__(self, keeper: Gatekeeper, scope: Message, receive: Receive, send: Send) -> None:
+        self.keeper, self.scope, self._receive, self._send = keeper, scope, receive, send
+        self.received = 0
+        self.complete = self.started = self.refused = False
+        self.deadline = asyncio.get_running_loop().time() + keeper.seconds
+
+    async def run(self) -> None:
+        try:
+            await self.keeper.app(self.scope, self.receive, self.send)
+        except Exception:
+            if not self.refused:  # an application that was cut off in mid-body may fail in its own way
+                raise
+
+    async def receive(self) -> Message:
+        if self.complete:
+            return await self._receive()  # waiting for the visitor to leave may take as long as it likes
+        patience = self.deadline - asyncio.get_running_loop().time()
+        try:
+            message = await asyncio.wait_for(self._receive(), max(patience, 0.001))
+        except asyncio.TimeoutError:
+            return await self.refuse(408, b"Too slow: the request did not arrive in time.")
+        self.received += len(message.get("body", b""))
+        if self.received > self.keeper.max_bytes:
+            return await self.refuse(413, self.keeper._too_large)
+        self.complete = not message.get("more_body", False)
+        return message
+
+    async def refuse(self, status: int, text: bytes) -> Message:
+        self.refused = True
+        if not self.started:
+            await _refuse(self._send, status, text)
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        if self.refused:
+            return
+        if message["type"] == "http.response.start":
+            self.started = True
+            message["headers"] = [*message.get("headers", []), *_HEADERS]
+        await self._send(message)
+
+
+async def _refuse(send: Send, status: int, text: bytes) -> None:
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close"), *_HEADERS]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": text})

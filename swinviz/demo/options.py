@@ -1,0 +1,117 @@
+"""The command line of app.py, as one frozen dataclass."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+__all__ = ["DemoOptions", "Precision", "parse_options"]
+
+Precision = Literal["float32", "bfloat16", "float16"]
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """How the demo runs. The defaults are the safe ones: this machine only, nothing shared.
+
+    Attributes:
+        model: preset, path or hub id that is loaded at the start; "auto" takes the best published model
+            already on this machine, else the one that comes with the package. Nothing is downloaded for it.
+        device: "auto", "cpu", "cuda", "mps" ...
+        precision: arithmetic that is offered first; the weights stay in float32.
+        host: address to listen on; "127.0.0.1" serves this machine only.
+        port: port to listen on; None takes the first free one from 7860 on.
+        share: open a public address through gradio's tunnel.
+        auth: (user, password) pairs of those who may enter; none lets everybody in who reaches the address.
+        max_size: longest side, in pixels, that a picture is worked on at; larger ones are reduced first.
+        queue: requests that may wait; further ones are told that the demo is busy.
+
+    Raises:
+        ValueError: a size, queue or port outside its range; the message gives the range.
+    """
+
+    model: str = "auto"
+    device: str = "auto"
+    precision: Precision = "float32"
+    host: str = "127.0.0.1"
+    port: int | None = None
+    share: bool = False
+    auth: tuple[tuple[str, str], ...] = ()
+    max_size: int = 1280
+    queue: int = 16
+
+    def __post_init__(self) -> None:
+        if not 64 <= self.max_size <= 4096:
+            raise ValueError(f"--max-size is {self.max_size}: choose a side from 64 to 4096 pixels.")
+        if not 1 <= self.queue <= 1000:
+            raise ValueError(f"--queue is {self.queue}: choose from 1 to 1000 waiting requests.")
+        if self.port is not None and not 0 < self.port < 65536:
+            raise ValueError(f"--port is {self.port}: choose from 1 to 65535.")
+        if self.precision not in get_args(Precision):
+            raise ValueError(
+                f"--precision is {self.precision}: choose one of {', '.join(get_args(Precision))}."
+            )
+
+
+def parse_options(arguments: Sequence[str] | None = None) -> DemoOptions:
+    """Read the command line.
+
+    Host and port default to GRADIO_SERVER_NAME and GRADIO_SERVER_PORT, which is how Spaces and containers set
+    them. SWINVIZ_AUTH ("user:password", several divided by commas) keeps passwords off the process list.
+
+    Args:
+        arguments: what follows the program's name; those of this process by default.
+
+    Returns:
+        The options.
+
+    Raises:
+        SystemExit: --help, or an argument that makes no sense; the message says which.
+
+    >>> parse_options(["--model", "nano", "--auth", "ada:secret"]).auth
+    (('ada', 'secret'),)
+    """
+    environment = os.environ
+    standard = DemoOptions()
+    parser = argparse.ArgumentParser(
+        prog="app.py",
+        description="Segment pictures and look into the attention that did it, in the browser.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--model", default=standard.model, help="preset, path, hub id, or auto")
+    parser.add_argument("--device", default=standard.device, help="auto, cpu, cuda, cuda:1, mps")
+    parser.add_argument("--precision", default=standard.precision, choices=get_args(Precision))
+    parser.add_argument(
+        "--host", default=environment.get("GRADIO_SERVER_NAME", standard.host), help="address to listen on"
+    )
+    parser.add_argument(
+        "--port", type=int, default=environment.get("GRADIO_SERVER_PORT"), help="first free one from 7860"
+    )
+    parser.add_argument("--share", action="store_true", help="open a public address (off unless asked for)")
+    parser.add_argument(
+        "--auth",
+        action="append",
+        metavar="USER:PASSWORD",
+        help="who may enter; give it again for more people",
+    )
+    parser.add_argument(
+        "--max-size", type=int, default=standard.max_size, help="longest side worked on, pixels"
+    )
+    parser.add_argument("--queue", type=int, default=standard.queue, help="requests that may wait")
+    given = parser.parse_args(arguments)
+    people = given.auth or [pair for pair in environment.get("SWINVIZ_AUTH", "").split(",") if pair]
+    try:
+        given.auth = tuple(_person(pair) for pair in people)
+        return DemoOptions(**vars(given))
+    except ValueError as problem:
+        parser.error(str(problem))
+
+
+def _person(pair: str) -> tuple[str, str]:
+    user, colon, password = pair.partition(":")
+    if not (user and colon and password):
+        raise ValueError("--auth takes USER:PASSWORD, with neither of them empty.")
+    return user, password

@@ -1,0 +1,64 @@
+"""The page: a header with the models' menu, and the tabs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from swinviz.demo.attention_tab import attention_tab
+from swinviz.demo.image_tab import image_tab
+from swinviz.demo.model_menu import model_menu
+from swinviz.demo.studio import Studio
+
+__all__ = ["GuardedBlocks", "build_page"]
+
+_TITLE = "swinviz"
+_HEADER = """
+<div class="sv-header"><h1>swinviz</h1><p>Segment a picture, and see the exact window attention behind it.</p></div>
+"""
+# Uploads are looked for every 10 minutes and deleted when they are half an hour old.
+_DELETE_CACHE = (600, 1800)
+
+
+class GuardedBlocks(gr.Blocks):
+    """Blocks that never fetch an address a visitor sends in place of an uploaded file."""
+
+    async def preprocess_data(self, block_fn: Any, inputs: list[Any], *args: Any, **kwargs: Any) -> list[Any]:
+        """Refuse addresses; else as gradio does."""
+        if _names_an_address(inputs):
+            raise gr.Error("Upload the picture as a file: this server fetches nothing from other addresses.")
+        return await super().preprocess_data(block_fn, inputs, *args, **kwargs)
+
+
+def _names_an_address(value: Any) -> bool:
+    """Whether a file description (a dict with "path" or "url") anywhere inside points to another machine.
+
+    The address that the page itself adds to an upload is ignored by gradio and may stay.
+    """
+    if isinstance(value, dict):
+        path = value.get("path")
+        if isinstance(path, str) and "://" in path[:16]:
+            return True
+        return any(_names_an_address(inner) for inner in value.values())
+    return isinstance(value, list) and any(_names_an_address(inner) for inner in value)
+
+
+def build_page(studio: Studio) -> gr.Blocks:
+    """Lay out the whole demo.
+
+    Returns:
+        The page, its queue bounded; nothing is served yet.
+    """
+    with GuardedBlocks(title=_TITLE, analytics_enabled=False, delete_cache=_DELETE_CACHE) as page:
+        with gr.Row(elem_classes="sv-top", equal_height=True):
+            gr.HTML(_HEADER, elem_classes="sv-heading", padding=False)
+            with gr.Column(min_width=260, scale=0, elem_classes="sv-menu"):
+                active = model_menu(studio)
+        with gr.Tabs():
+            with gr.Tab("Image", id="image"):
+                image = image_tab(studio, page, active)
+            with gr.Tab("Attention", id="attention"):
+                attention_tab(studio, page, active, image.picture)
+    page.queue(max_size=studio.options.queue, default_concurrency_limit=2)
+    return page

@@ -1,0 +1,100 @@
+"""The server around the page: limits, own routes, temporary files, and what is opened to whom."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute, Mount
+from starlette.staticfiles import StaticFiles
+
+from swinviz.demo.limits import MAX_UPLOAD_BYTES, Gatekeeper
+from swinviz.demo.page import build_page
+from swinviz.demo.studio import Studio
+from swinviz.demo.theme import STYLES, theme
+from swinviz.demo.widget import ASSETS, ASSETS_PATH
+
+__all__ = ["RunningDemo", "start"]
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_SESSIONS = 200
+_logger = logging.getLogger(__name__)
+
+
+@dataclass
+class RunningDemo:
+    """A demo that is being served.
+
+    Attributes:
+        page: the gradio page.
+        url: where it is reached from this machine.
+        share_url: its public address, or None.
+    """
+
+    page: gr.Blocks
+    url: str
+    share_url: str | None
+    _files: tempfile.TemporaryDirectory[str]
+
+    def wait(self) -> None:
+        """Serve until interrupted (Ctrl-C), then close."""
+        try:
+            self.page.block_thread()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Stop serving and delete every temporary file."""
+        self.page.close(verbose=False)
+        self._files.cleanup()
+
+
+def start(studio: Studio) -> RunningDemo:
+    """Start serving in the background.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    options = studio.options
+    if (options.share or options.host not in _LOOPBACK) and not options.auth:
+        _logger.warning(
+            "Everybody who reaches this address may use the demo: --auth USER:PASSWORD asks who they are."
+        )
+    files = tempfile.TemporaryDirectory(prefix="swinviz-demo-")
+    os.environ["GRADIO_TEMP_DIR"] = files.name
+    page = build_page(studio)
+    _, url, share_url = page.launch(
+        server_name=options.host,
+        server_port=options.port,
+        share=options.share,
+        auth=list(options.auth) or None,
+        max_file_size=MAX_UPLOAD_BYTES,
+        blocked_paths=[str(Path.cwd())],
+        app_kwargs={"routes": _routes(studio), "middleware": [Middleware(Gatekeeper)], **_NO_DOCUMENTATION},
+        state_session_capacity=_SESSIONS,
+        show_error=False,  # the texts of unforeseen errors hold paths; gr.Error is shown all the same
+        ssr_mode=False,
+        mcp_server=False,
+        enable_monitoring=False,
+        run_history=False,
+        pwa=False,
+        footer_links=[],
+        theme=theme(),
+        css_paths=[STYLES],
+        quiet=True,
+        prevent_thread_lock=True,
+    )
+    return RunningDemo(page, url, share_url or None, files)
+
+
+_NO_DOCUMENTATION: dict[str, Any] = {"docs_url": None, "redoc_url": None, "openapi_url": None}
+
+
+def _routes(studio: Studio) -> list[BaseRoute]:
+    return [Mount(ASSETS_PATH, StaticFiles(directory=ASSETS), name="swinviz-assets")]

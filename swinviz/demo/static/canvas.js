@@ -1,0 +1,104 @@
+// What every canvas of the demo needs: bytes to pixels, labels to colours, pixels to screen and back.
+
+/** Decode an image (a Blob or a data: address) without any colour management: pixel values are data here. */
+export async function decode(source) {
+  const blob = typeof source === "string" ? dataToBlob(source) : source;
+  return createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+}
+
+/** The bytes of a "data:" address as a Blob. (fetch() would do, but a strict content policy forbids it.) */
+export function dataToBlob(address) {
+  const [head, body] = address.split(",", 2);
+  const text = atob(body);
+  const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
+  return new Blob([bytes], { type: head.slice(5).split(";")[0] });
+}
+
+/** The first channel of a bitmap: one byte a pixel, row by row. */
+export function channel(bitmap) {
+  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(bitmap, 0, 0);
+  const { data } = context.getImageData(0, 0, bitmap.width, bitmap.height);
+  const values = new Uint8Array(bitmap.width * bitmap.height);
+  for (let i = 0; i < values.length; i++) values[i] = data[4 * i];
+  return { values, width: bitmap.width, height: bitmap.height };
+}
+
+const SHADE = [16, 18, 24, 190];
+
+/**
+ * Paint a label map on a transparent canvas of its own size.
+ * @param map {values, width, height} as from channel()
+ * @param palette one [r, g, b] a class
+ * @param only a class to keep, all others shaded; null paints every class
+ */
+export function paintLabels(map, palette, only = null) {
+  const table = new Uint32Array(256);
+  const entry = new Uint8ClampedArray(4);
+  const word = new Uint32Array(entry.buffer);
+  for (let index = 0; index < 256; index++) {
+    const [red, green, blue] = palette[index] ?? [0, 0, 0];
+    entry.set(only === null || only === index ? [red, green, blue, 255] : SHADE);
+    table[index] = word[0];
+  }
+  return paint(map, table);
+}
+
+/** Paint a map of 0..255 with a colour table of 256 words, as colourTable() makes. */
+export function paint(map, table) {
+  const canvas = new OffscreenCanvas(map.width, map.height);
+  const pixels = new ImageData(map.width, map.height);
+  const words = new Uint32Array(pixels.data.buffer);
+  for (let i = 0; i < words.length; i++) words[i] = table[map.values[i]];
+  canvas.getContext("2d").putImageData(pixels, 0, 0);
+  return canvas;
+}
+
+// Anchors of matplotlib's "inferno", eight steps from black to light yellow.
+const INFERNO = [[0, 0, 4], [40, 11, 84], [101, 21, 110], [159, 42, 99], [212, 72, 66], [245, 125, 21],
+  [250, 193, 39], [252, 255, 164]];
+
+/** A table for heat: dark is transparent, bright is opaque. */
+export function heatTable() {
+  const table = new Uint32Array(256);
+  const entry = new Uint8ClampedArray(4);
+  const word = new Uint32Array(entry.buffer);
+  for (let value = 0; value < 256; value++) {
+    const place = (value / 255) * (INFERNO.length - 1);
+    const low = Math.min(Math.floor(place), INFERNO.length - 2);
+    const mixed = [0, 1, 2].map((c) => INFERNO[low][c] + (place - low) * (INFERNO[low + 1][c] - INFERNO[low][c]));
+    entry.set([...mixed, 40 + 0.8 * value]);
+    table[value] = word[0];
+  }
+  return table;
+}
+
+/** The image pixel under a pointer event, or null outside the canvas. */
+export function pixelAt(canvas, event) {
+  const box = canvas.getBoundingClientRect();
+  const x = Math.floor(((event.clientX - box.left) / box.width) * canvas.width);
+  const y = Math.floor(((event.clientY - box.top) / box.height) * canvas.height);
+  return x >= 0 && y >= 0 && x < canvas.width && y < canvas.height ? { x, y } : null;
+}
+
+/** Make an element: make("button", { class: "x", onclick }, "text" or children). Text is never parsed as HTML. */
+export function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value !== false && value !== undefined) element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children);
+  return element;
+}
+
+export const rgb = (colour) => `rgb(${colour.join(" ")})`;
+export const percent = (share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
+
+/** Offer a Blob as a file. */
+export function save(blob, name) {
+  const link = make("a", { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}

@@ -1,0 +1,125 @@
+"""What every tab shares: options, models, the limit on computing, and how a picture is segmented."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+import torch
+
+from swinviz.demo.limits import Busy, Places, Slots
+from swinviz.demo.models import ModelPool
+from swinviz.demo.options import DemoOptions
+from swinviz.demo.pictures import open_picture
+from swinviz.errors import SwinvizError
+from swinviz.hooks import EditFn, edit
+from swinviz.inference import MULTI_SCALE, Options, Segmentation
+from swinviz.segmenter import SwinUPerNet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["MODES", "PRECISIONS", "Studio", "describe", "refusals_shown"]
+
+MODES = ("whole", "slide", "multi-scale + flip")
+PRECISIONS: dict[str, torch.dtype | None] = {
+    "float32": None,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+_AT_ONCE = 2
+_LIVE_STREAMS = 4
+
+
+@dataclass(frozen=True)
+class Studio:
+    """Everything the tabs need from one another.
+
+    Attributes:
+        options: the command line.
+        models: the models, by name.
+        first: name of the model that visitors start with.
+        slots: how much is computed at once.
+        streams: places for live visitors.
+    """
+
+    options: DemoOptions
+    models: ModelPool
+    first: str
+    slots: Slots = field(default_factory=lambda: Slots(_AT_ONCE))
+    streams: Places = field(default_factory=lambda: Places(_LIVE_STREAMS))
+
+    def model(self, name: str) -> SwinUPerNet:
+        """Return a model of the menu.
+
+        Raises:
+            gr.Error: it is not on the menu, or cannot be loaded; the message says why.
+        """
+        try:
+            return self.models.get(name)
+        except KeyError:
+            raise gr.Error("There is no such model on the menu.", title="Unknown model") from None
+
+    def segment(
+        self,
+        path: str | None,
+        name: str,
+        mode: str = MODES[0],
+        precision: str = "float32",
+        edits: Sequence[Mapping[str, EditFn]] = (),
+    ) -> Segmentation:
+        """Segment an uploaded picture.
+
+        Args:
+            path: the uploaded file.
+            name: model, as on the menu.
+            mode: one of `MODES`.
+            precision: one of `PRECISIONS`.
+            edits: made to the model for this picture alone.
+
+        Returns:
+            The segmentation, at the picture's size or, if that is smaller, at `options.max_size`.
+
+        Raises:
+            gr.Error: what was asked for cannot be done; one sentence that says why.
+        """
+        with refusals_shown():
+            image = open_picture(path, self.options.max_size)
+            model = self.model(name)
+            with self.slots.taken(), edit(model, list(edits)):
+                return model.segment(image, _options(mode, precision, model))
+
+
+def _options(mode: str, precision: str, model: SwinUPerNet) -> Options:
+    if mode not in MODES or precision not in PRECISIONS:
+        raise gr.Error("There is no such way to look at a picture.", title="Unknown setting")
+    dtype = PRECISIONS[precision]
+    if mode == "slide":
+        side = min(model.config.scale)  # a crop as high as the resized picture, moved along its longer side
+        step = max(1, 2 * side // 3)
+        return Options(mode="slide", crop=(side, side), stride=(step, step), precision=dtype)
+    if mode == "whole":
+        return Options(precision=dtype)
+    return Options(scales=MULTI_SCALE, flip=True, precision=dtype)
+
+
+@contextmanager
+def refusals_shown() -> Iterator[None]:
+    """Show what swinviz refuses as one sentence on the page; anything else stays in the server's log."""
+    try:
+        yield
+    except (SwinvizError, Busy) as refusal:
+        raise gr.Error(str(refusal), title="That did not work", duration=8) from refusal
+    except torch.OutOfMemoryError as problem:
+        raise gr.Error(
+            "The device ran out of memory: choose a smaller model or picture.", title="Out of memory"
+        ) from problem
+
+
+def describe(result: Segmentation, name: str, device: Any) -> str:
+    """Say in one line what was done: size, model, device, time."""
+    height, width = result.labels.shape
+    return f"{width} × {height} pixels · {name} on {device} · {result.seconds:.2f} s"
