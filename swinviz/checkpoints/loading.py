@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import os
+import re
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from swinviz.checkpoints.architecture import fill, read_backbone, read_heads
+from swinviz.checkpoints.cache import cache_folder, find_cached, packaged_weights
+from swinviz.checkpoints.download import Published, fetch, is_intact
+from swinviz.checkpoints.hub import cached_on_hub, fetch_from_hub
 from swinviz.checkpoints.keys import translate
 from swinviz.checkpoints.reading import Contents, blaming, read
 from swinviz.config import ModelConfig
+from swinviz.errors import CheckpointError
+from swinviz.presets import PRESETS, Preset
 from swinviz.segmenter import SwinUPerNet
 
-__all__ = ["load"]
+__all__ = ["load", "locate"]
 
 logger = logging.getLogger(__name__)
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_SUFFIXES = (".pth", ".pt", ".bin", ".safetensors")
 
 
 def load(
@@ -26,15 +37,94 @@ def load(
     dtype: torch.dtype | None = None,
     progress: bool = True,
 ) -> SwinUPerNet:
-    """Load a model, in evaluation mode."""
-    path = Path(name)
+    """Load a model, in evaluation mode.
+
+    Args:
+        name: a preset of `swinviz.presets.PRESETS`, fetched if it is not in the cache; a path to a `.pth`,
+            `.bin` or `.safetensors` file, or to a folder that transformers saved; a hub id such as
+            "openmmlab/upernet-swin-tiny"; or "auto", the best published model that is in the cache already,
+            else nano, which never fetches anything.
+        device: where the model shall be; the CPU by default.
+        dtype: floating-point type of the weights; float32 by default.
+        progress: whether a download shows a bar.
+
+    Returns:
+        The model, with the classes and colours that its file names.
+
+    Raises:
+        CheckpointError: the file is damaged, unsafe, or no Swin-UPerNet; the message says which.
+        DownloadError: the file could not be fetched; the message says what to do.
+        FileNotFoundError: there is no such file or name.
+    """
+    path = locate(name, progress=progress)
     contents = read(path)
     with blaming(path):
-        model = _build(contents)
+        model = _assemble(contents)
     return model.to(device=device, dtype=dtype or torch.float32).eval()
 
 
-def _build(contents: Contents) -> SwinUPerNet:
+def locate(name: str | os.PathLike[str], *, progress: bool = True) -> Path:
+    """Find the weights that a name stands for, fetching them if they are not on this machine.
+
+    Args:
+        name: as for `load`.
+        progress: whether a download shows a bar.
+
+    Raises:
+        DownloadError, FileNotFoundError: as `load`.
+    """
+    if name == "auto":
+        return _best_cached()
+    if isinstance(name, str) and name in PRESETS:
+        return _locate_preset(PRESETS[name], progress)
+    path = Path(name).expanduser()
+    if path.exists():
+        return path
+    if isinstance(name, str) and _HUB_ID.fullmatch(name) and not name.endswith(_SUFFIXES):
+        return fetch_from_hub(name, progress=progress)
+    close = difflib.get_close_matches(str(name), PRESETS, n=1)
+    hint = (
+        f"did you mean {close[0]!r}?"
+        if close
+        else f"name one of {', '.join(PRESETS)}, or a file that exists."
+    )
+    raise FileNotFoundError(f"There is no model {str(name)!r}: {hint}")
+
+
+def _locate_preset(preset: Preset, progress: bool) -> Path:
+    if preset.name == "nano":
+        if not packaged_weights().is_file():
+            raise CheckpointError(
+                f"The package lacks its own weights, {packaged_weights()}: install it again."
+            )
+        return packaged_weights()
+    if not preset.file or not (cache_folder() / preset.file).exists():
+        if preset.hub_id and (path := cached_on_hub(preset.hub_id)):
+            return path  # the same weights, fetched for another program
+        if not preset.file:
+            return fetch_from_hub(preset.hub_id, progress=progress)
+    published = Published(preset.url, preset.sha256_start, preset.download_bytes)
+    return fetch(published, cache_folder(), progress=progress)
+
+
+def _best_cached() -> Path:
+    """Choose the most accurate published model on this machine, else nano."""
+    for preset in sorted(PRESETS.values(), key=lambda row: row.miou or 0.0, reverse=True):
+        path = find_cached(preset)
+        if path is None or preset.name == "nano":
+            continue
+        if path.name == preset.file and not is_intact(path, preset.sha256_start):
+            logger.warning(
+                "%s is damaged and left aside; swinviz.load(%r) fetches it again.", path, preset.name
+            )
+            continue
+        logger.info("Using %s, the best model in the cache.", preset.name)
+        return path
+    return _locate_preset(PRESETS["nano"], progress=False)
+
+
+def _assemble(contents: Contents) -> SwinUPerNet:
+    """Build the model that the tensors belong to, around them."""
     tensors = translate(contents.tensors)
     config = contents.config or _deduce_config(tensors, contents)
     with torch.device("meta"):  # no memory and no random numbers for weights that are replaced at once
@@ -43,12 +133,13 @@ def _build(contents: Contents) -> SwinUPerNet:
     return model
 
 
-def _deduce_config(tensors: dict[str, torch.Tensor], contents: Contents) -> ModelConfig:
+def _deduce_config(tensors: dict[str, Tensor], contents: Contents) -> ModelConfig:
+    """Read the configuration from the shapes, and the names of the classes from the file."""
     backbone = read_backbone(tensors)
     num_classes, head = read_heads(tensors, backbone, contents.pool_scales)
     classes, palette = contents.classes, contents.palette
     if len(classes) != num_classes:
         if classes:
-            logger.warning("The checkpoint names %d classes but decides among %d.", len(classes), num_classes)
+            logger.warning("The file names %d classes but decides among %d.", len(classes), num_classes)
         classes, palette = tuple(f"class_{index}" for index in range(num_classes)), ()
     return ModelConfig(classes, palette, backbone, head)
