@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from swinviz.attention.places import geometry_of, lay_out
 from swinviz.geometry import Box, WindowGeometry
 
-__all__ = ["AttentionMap", "Place", "attention_to_image", "geometry_of", "token_weights"]
+__all__ = ["AttentionMap", "Pixel", "Place", "attention_to_image", "token_weights"]
 
 Pixel = tuple[int, int]
 Place = Pixel | Tensor | np.ndarray
@@ -32,8 +33,10 @@ class AttentionMap:
         place: (H, W) weights of the tokens asked about, which sum to 1.
         pixel: (y, x) in input pixels, or None for a region.
         resolution: coordinates of `maps`, "token" or "pixel".
-        heads: "each", or the "mean" or "max" that leaves nH = 1.
+        heads: "each", or the "mean", "max" or "sum" that leaves nH = 1.
         block: (stage, block) that the pattern comes from, where it was told.
+        measure: "probability", or "norm" where keys are weighed by their values
+            (`value_weighted_attention`); norms do not sum to 1.
     """
 
     padded: Tensor
@@ -43,8 +46,9 @@ class AttentionMap:
     place: Tensor
     pixel: Pixel | None
     resolution: Literal["token", "pixel"]
-    heads: Literal["each", "mean", "max"]
+    heads: Literal["each", "mean", "max", "sum"]
     block: tuple[int, int] | None
+    measure: Literal["probability", "norm"] = "probability"
 
     @property
     def maps(self) -> Tensor:
@@ -139,10 +143,8 @@ def attention_to_image(
         shares = shares.amax(dim=2, keepdim=True)
     everywhere = shares.new_zeros(geometry.num_windows, *shares.shape[1:])
     everywhere[windows] = shares
-    # The same map with its padding counted in: laying windows out then keeps the padding.
-    whole = replace(geometry, height=geometry.padded_height, width=geometry.padded_width)
     return AttentionMap(
-        padded=whole.to_map(everywhere[None])[0].permute(2, 0, 1),  # nH Hp Wp
+        padded=lay_out(everywhere[None], geometry)[0].permute(2, 0, 1),  # nH Hp Wp
         geometry=geometry,
         windows=tuple(windows.tolist()),
         direction="query" if query is not None else "key",
@@ -152,29 +154,6 @@ def attention_to_image(
         heads=heads,
         block=block,
     )
-
-
-def geometry_of(pattern: Tensor, geometry: WindowGeometry | None = None) -> WindowGeometry:
-    """Return the geometry of a block's tensor: the one given, or the one the tensor carries.
-
-    Args:
-        pattern: (B, nW, ...), as `capture` gives it.
-        geometry: used instead of the one the tensor carries, which operations on it lose.
-
-    Raises:
-        ValueError: there is none, or it has another number of windows than the tensor.
-    """
-    geometry = geometry or getattr(pattern, "geometry", None)
-    if geometry is None:
-        raise ValueError(
-            "the tensor carries no geometry (operations on a captured tensor lose it): pass geometry=."
-        )
-    if pattern.ndim < 3 or pattern.shape[1] != geometry.num_windows:
-        raise ValueError(
-            f"the tensor is {tuple(pattern.shape)}, but its geometry has {geometry.num_windows} windows on "
-            "axis 1: pass the tensor as captured, batch axis included."
-        )
-    return geometry
 
 
 def token_weights(place: Place, geometry: WindowGeometry) -> Tensor:

@@ -1,0 +1,171 @@
+"""What each head does on the whole: how far and how widely it looks, and at what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from swinviz.attention.audits import seam_pairs
+from swinviz.attention.places import geometry_of, padding_places, positions
+from swinviz.geometry import WindowGeometry
+from swinviz.hooks import Hook, edit
+from swinviz.segmenter import SwinUPerNet
+
+__all__ = ["HeadStatistics", "head_statistics", "model_statistics"]
+
+Block = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class HeadStatistics:
+    """Means over all queries of a block that are not padding, one number a head, float64.
+
+    Attributes:
+        distance: (nH,) mean distance from query to key in input pixels, weighted by attention; padding
+            counts where it lies, past the map's border.
+        entropy: (nH,) of a query's pattern, in nats; at most log(N).
+        padding_share: (nH,) attention on padding, 0..1.
+        seam_share: (nH,) attention across region seams, 0..1; about 0 unless the mask is edited away.
+        own_class_share: (nH,) attention on tokens of the query's own class, 0..1; None without labels.
+        queries: over how many queries the means are taken.
+    """
+
+    distance: Tensor
+    entropy: Tensor
+    padding_share: Tensor
+    seam_share: Tensor
+    own_class_share: Tensor | None
+    queries: int
+
+    @staticmethod
+    def combine(parts: Sequence[HeadStatistics]) -> HeadStatistics:
+        """Join the statistics of several images into those of all of them.
+
+        >>> one = HeadStatistics(*[torch.tensor([value]) for value in (8.0, 1.0, 0.0, 0.0)], None, queries=1)
+        >>> two = HeadStatistics(*[torch.tensor([value]) for value in (2.0, 1.0, 0.0, 0.0)], None, queries=2)
+        >>> HeadStatistics.combine([one, two]).distance.item()
+        4.0
+        """
+        queries = sum(part.queries for part in parts)
+
+        def mean(name: str) -> Tensor:
+            return torch.stack([getattr(part, name) * (part.queries / queries) for part in parts]).sum(dim=0)
+
+        labelled = all(part.own_class_share is not None for part in parts)
+        return HeadStatistics(
+            distance=mean("distance"),
+            entropy=mean("entropy"),
+            padding_share=mean("padding_share"),
+            seam_share=mean("seam_share"),
+            own_class_share=mean("own_class_share") if labelled else None,
+            queries=queries,
+        )
+
+
+def head_statistics(
+    pattern: Tensor, labels: Tensor | None = None, geometry: WindowGeometry | None = None
+) -> HeadStatistics:
+    """Measure the heads of one block.
+
+    Args:
+        pattern: (B, nW, nH, N, N).
+        labels: (B, h, w) class of each input pixel, predicted or true; a token has the class at its centre.
+        geometry: window geometry of the block; by default the one that the pattern carries.
+
+    Returns:
+        One number a head for each measure.
+
+    Raises:
+        ValueError: the pattern carries no geometry, or the labels are not of the input's size.
+
+    >>> geometry = WindowGeometry(height=1, width=2, window_size=2, shift_size=0, stride=4)
+    >>> to_the_left = torch.tensor([1.0, 0, 0, 0]).expand(1, 1, 1, 4, 4)  # both tokens see only the first
+    >>> measured = head_statistics(to_the_left, geometry=geometry)
+    >>> measured.distance.item(), measured.entropy.item(), measured.queries
+    (2.0, 0.0, 2)
+    """
+    geometry = geometry_of(pattern, geometry)
+    pattern, device = pattern.float(), pattern.device
+    padding = padding_places(geometry, device)  # nW N
+    real = (~padding).float()
+    places = positions(geometry, device).float()  # nW N 2
+    queries = pattern.shape[0] * geometry.height * geometry.width
+
+    def mean(weights: Tensor, axes: str) -> Tensor:
+        total = torch.einsum(f"bwhqk,wq,{axes}->h", pattern, real, weights)
+        return total.double() / queries
+
+    own_class = None
+    if labels is not None:
+        named = _window_labels(labels.to(device), geometry)  # B nW N
+        same = (named[..., :, None] == named[..., None, :]).float()  # padding is -1: nobody's own class
+        own_class = mean(same, "bwqk")
+    return HeadStatistics(
+        distance=mean(torch.cdist(places, places) * geometry.stride, "wqk"),
+        entropy=torch.einsum("bwhq,wq->h", torch.special.entr(pattern).sum(dim=-1), real).double() / queries,
+        padding_share=mean(padding.float(), "wk"),
+        seam_share=mean(seam_pairs(geometry, device).float(), "wqk"),
+        own_class_share=own_class,
+        queries=queries,
+    )
+
+
+@torch.no_grad()
+def model_statistics(
+    model: SwinUPerNet, inputs: Iterable[Tensor], *, classes: bool = False
+) -> dict[Block, HeadStatistics]:
+    """Measure all heads of all blocks over images, keeping no pattern longer than its block runs.
+
+    Args:
+        model: the model, in eval mode.
+        inputs: normalised images (B, 3, H, W); batches may differ in size.
+        classes: measure `own_class_share` too, by the model's own prediction (costs a second run).
+
+    Returns:
+        (stage, block) -> statistics over all images, in the order of the forward pass.
+
+    Raises:
+        ValueError: there is no image.
+
+    >>> from swinviz.config import HeadConfig, ModelConfig, SwinConfig
+    >>> backbone = SwinConfig(embed_dim=8, depths=(1, 2), num_heads=(1, 2), window_size=4)
+    >>> head = HeadConfig(channels=8, aux_channels=0)
+    >>> model = SwinUPerNet(ModelConfig(("sky", "sea"), backbone=backbone, head=head)).eval()
+    >>> table = model_statistics(model, [torch.zeros(1, 3, 32, 32), torch.zeros(1, 3, 20, 48)])
+    >>> {block: len(measured.entropy) for block, measured in table.items()}
+    {(0, 0): 1, (1, 0): 2, (1, 1): 2}
+    """
+    parts: dict[Block, list[HeadStatistics]] = {}
+
+    def measure(pattern: Tensor, hook: Hook, labels: Tensor | None) -> None:
+        _, stage, _, block, *_ = hook.name.split(".")
+        measured = head_statistics(pattern, labels, hook.geometry)
+        parts.setdefault((int(stage), int(block)), []).append(measured)
+
+    for images in inputs:
+        labels = model(images).argmax(dim=1) if classes else None
+        with edit(model, {"stages.*.attn.pattern": partial(measure, labels=labels)}):
+            model.features(images)
+    if not parts:
+        raise ValueError("there is no image to measure: give at least one.")
+    return {block: HeadStatistics.combine(measured) for block, measured in parts.items()}
+
+
+def _window_labels(labels: Tensor, geometry: WindowGeometry) -> Tensor:
+    """(B, h, w) pixel labels -> (B, nW, N) labels of tokens at their centres, -1 on padding."""
+    stride, tokens = geometry.stride, (geometry.height, geometry.width)
+    if tuple(-(-side // stride) for side in labels.shape[1:]) != tokens:
+        raise ValueError(
+            f"labels are {tuple(labels.shape)}, but the map covers up to {tokens[0] * stride}x"
+            f"{tokens[1] * stride} pixels: give them as (B, h, w) at the size of the model's input."
+        )
+    rows, columns = (
+        (torch.arange(count, device=labels.device) * stride + stride // 2).clamp(max=side - 1)
+        for count, side in zip(tokens, labels.shape[1:], strict=True)
+    )
+    centres = labels[:, rows[:, None], columns[None, :]].long() + 1  # B H W, so that padding's 0 becomes -1
+    return geometry.to_windows(centres[..., None])[..., 0] - 1
