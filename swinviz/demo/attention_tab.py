@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from swinviz.attention import attention_to_image
-from swinviz.demo.pictures import PictureInput, open_picture
+from swinviz.demo.pictures import open_picture
 from swinviz.demo.studio import Studio, refusals_shown
 from swinviz.hooks import capture
-from swinviz.images import keep_ratio_size, normalise, resize
+from swinviz.images import keep_ratio_size, resize
 from swinviz.plots import plot_attention
 
 __all__ = ["attention_tab"]
@@ -24,7 +24,7 @@ _EACH = "each head"
 _DPI = 110
 
 
-def attention_tab(studio: Studio, page: gr.Blocks, active: gr.State, picture: PictureInput) -> None:
+def attention_tab(studio: Studio, page: gr.Blocks, active: gr.State, picture: gr.Image) -> None:
     """Lay out the tab inside the current `gr.Tab`.
 
     Args:

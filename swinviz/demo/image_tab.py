@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from swinviz.demo.pictures import PictureInput, examples
+from swinviz.demo.pictures import examples, picture_input
 from swinviz.demo.result import encode_result
 from swinviz.demo.studio import MODES, PRECISIONS, Studio, describe
 from swinviz.demo.widget import widget
@@ -18,7 +18,7 @@ __all__ = ["ImageTab", "image_tab"]
 class ImageTab:
     """What other tabs use of this one: the picture."""
 
-    picture: PictureInput
+    picture: gr.Image
 
 
 def image_tab(studio: Studio, page: gr.Blocks, active: gr.State) -> ImageTab:
@@ -32,7 +32,7 @@ def image_tab(studio: Studio, page: gr.Blocks, active: gr.State) -> ImageTab:
     choices = examples()
     with gr.Row(elem_classes="sv-split"):
         with gr.Column(scale=1, min_width=280):
-            picture = PictureInput(
+            picture = picture_input(
                 value=choices[0],
                 label="Your picture",
                 sources=["upload", "clipboard", "webcam"],

@@ -12,7 +12,7 @@ from typing import Any
 __all__ = [
     "MAX_PIXELS",
     "MAX_UPLOAD_BYTES",
-    "Busy",
+    "BusyError",
     "Gatekeeper",
     "Places",
     "Slots",
@@ -41,7 +41,7 @@ _HEADERS = (
 )
 
 
-class Busy(RuntimeError):
+class BusyError(RuntimeError):
     """More is asked than there are places for; the message can be shown."""
 
 
@@ -59,10 +59,10 @@ class Slots:
             patience: seconds to wait for one.
 
         Raises:
-            Busy: none came free in time.
+            BusyError: none came free in time.
         """
         if not self._free.acquire(timeout=patience):
-            raise Busy("The demo is busy; please try again in a minute.")
+            raise BusyError("The demo is busy; please try again in a minute.")
         try:
             yield
         finally:
@@ -81,10 +81,10 @@ class Places:
         """Hold one place inside the `with` block.
 
         Raises:
-            Busy: all are taken.
+            BusyError: all are taken.
         """
         if not self._free.acquire(blocking=False):
-            raise Busy(f"All {self.count} live places are taken; please try again in a minute.")
+            raise BusyError(f"All {self.count} live places are taken; please try again in a minute.")
         try:
             yield
         finally:

@@ -15,7 +15,10 @@ __all__ = ["GuardedBlocks", "build_page"]
 
 _TITLE = "swinviz"
 _HEADER = """
-<div class="sv-header"><h1>swinviz</h1><p>Segment a picture, and see the exact window attention behind it.</p></div>
+<div class="sv-header">
+  <h1>swinviz</h1>
+  <p>Segment a picture, and see the exact window attention behind it.</p>
+</div>
 """
 # Uploads are looked for every 10 minutes and deleted when they are half an hour old.
 _DELETE_CACHE = (600, 1800)

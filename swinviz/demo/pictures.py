@@ -20,7 +20,7 @@ from swinviz.demo.limits import MAX_PIXELS, MAX_UPLOAD_BYTES
 from swinviz.errors import ImageError
 from swinviz.images import keep_ratio_size, read_image, resize
 
-__all__ = ["PictureInput", "examples", "open_picture"]
+__all__ = ["examples", "open_picture", "picture_input"]
 
 # (package, file below it): photographs that come with packages the demo needs anyway.
 _PHOTOGRAPHS = (
@@ -33,29 +33,27 @@ _SCENE_SIZE = (384, 512)
 _HELD_OUT = 1  # the world of validation scenes: the model that comes with the package has not seen it
 
 
-class PictureInput(gr.Image):
-    """An image upload that hands over the uploaded file itself, undecoded.
+def picture_input(**settings: Any) -> gr.Image:
+    """Make an image upload that hands over the uploaded file itself, undecoded.
 
     Gradio's own would open the file before any limit of ours is asked, take an animation's colour numbers for
     gray values, and report what it cannot read as a bare "Error".
+
+    Args:
+        settings: of `gr.Image`.
     """
+    picture = gr.Image(type="filepath", image_mode=None, **settings)
+    # Not a subclass, beside whose source file gradio would write a .pyi file at every start.
+    picture.preprocess = _uploaded_file  # type: ignore[method-assign]
+    return picture
 
-    is_template = True  # shown in the browser as the component it is made from
 
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(type="filepath", image_mode=None, **settings)
-
-    def get_config(self, cls: type[gr.blocks.Block] | None = None) -> dict[str, Any]:
-        """Describe the component to the browser by the settings of `gr.Image`, which its signature lists."""
-        return super().get_config(cls or gr.Image)
-
-    def preprocess(self, payload: ImageData | None) -> str | None:
-        """Return the path of the uploaded file, or None without one."""
-        if payload is None:
-            return None
-        if not payload.path:
-            raise gr.Error("The picture did not arrive; please upload it as a file.")
-        return payload.path
+def _uploaded_file(payload: ImageData | None) -> str | None:
+    if payload is None:
+        return None
+    if not payload.path:
+        raise gr.Error("The picture did not arrive; please upload it as a file.")
+    return payload.path
 
 
 def open_picture(path: str | None, max_size: int) -> NDArray[np.uint8]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 import torch
 
-from swinviz.demo.limits import Busy, Places, Slots
+from swinviz.demo.limits import BusyError, Places, Slots
 from swinviz.demo.models import ModelPool
 from swinviz.demo.options import DemoOptions
 from swinviz.demo.pictures import open_picture
@@ -111,7 +111,7 @@ def refusals_shown() -> Iterator[None]:
     """Show what swinviz refuses as one sentence on the page; anything else stays in the server's log."""
     try:
         yield
-    except (SwinvizError, Busy) as refusal:
+    except (SwinvizError, BusyError) as refusal:
         raise gr.Error(str(refusal), title="That did not work", duration=8) from refusal
     except torch.OutOfMemoryError as problem:
         raise gr.Error(
