@@ -6,7 +6,7 @@ command line and the app can show it as it is.
 
 from __future__ import annotations
 
-__all__ = ["CheckpointError", "DownloadError", "ImageError", "SwinvizError"]
+__all__ = ["CheckpointError", "DatasetError", "DownloadError", "ImageError", "SwinvizError"]
 
 
 class SwinvizError(Exception):
@@ -19,6 +19,10 @@ class ImageError(SwinvizError, ValueError):
 
 class CheckpointError(SwinvizError, ValueError):
     """A weights file that is damaged, unsafe, or does not fit the model."""
+
+
+class DatasetError(SwinvizError, ValueError):
+    """A data set whose folders, files or labels are not as they must be."""
 
 
 class DownloadError(SwinvizError, OSError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -51,8 +52,9 @@ def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def config(classes: int = 3, scale: tuple[int, int] = (2048, 512)) -> ModelConfig:
-    return ModelConfig(tuple(f"class {k}" for k in range(classes)), scale=scale)
+def config(classes: int = 3, scale: tuple[int, int] | None = None) -> ModelConfig:
+    made = ModelConfig(tuple(f"class {k}" for k in range(classes)))
+    return made if scale is None else replace(made, scale=scale)
 
 
 def enlarged(logits: Tensor, *sizes: tuple[int, int]) -> Tensor:
