@@ -1,0 +1,121 @@
+"""Training on several devices with torch's own engine: `torchrun --nproc-per-node N -m swinviz train ...`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+import torch.distributed as dist
+import torch.distributed.nn.functional as differentiable
+from torch import Tensor, nn
+
+__all__ = ["SynchronisedBatchNorm2d", "Team", "join_team", "synchronise_batch_norm"]
+
+
+@dataclass(frozen=True)
+class Team:
+    """The processes that train together.
+
+    Attributes:
+        rank: number of this process; the one numbered 0 writes and reports.
+        world: number of processes.
+        device: where this process computes.
+    """
+
+    rank: int = 0
+    world: int = 1
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes and reports."""
+        return self.rank == 0
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is raised in any process, so that all of them stop at the same step."""
+        if self.world == 1:
+            return flag
+        votes = torch.tensor(float(flag), device=self.device)
+        dist.all_reduce(votes)
+        return bool(votes > 0)
+
+    def mean(self, value: Tensor) -> Tensor:
+        """Average a tensor over the processes."""
+        if self.world == 1:
+            return value
+        total = value.clone()
+        dist.all_reduce(total)
+        return total / self.world
+
+    def wait(self) -> None:
+        """Wait until every process is here."""
+        if self.world > 1:
+            dist.barrier()
+
+
+@contextmanager
+def join_team(device: torch.device | str | None = None) -> Iterator[Team]:
+    """Join the processes that torchrun started; alone where it started none.
+
+    Args:
+        device: where to compute; by default this process's GPU, or the CPU where there is none.
+
+    Yields:
+        The team. NCCL connects it on GPUs, gloo on CPUs.
+    """
+    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+    if device is None:
+        device = f"cuda:{local_rank}" if torch.cuda.is_available() else "cpu"
+    device = torch.device(device)
+    if "RANK" not in os.environ:
+        yield Team(device=device)
+        return
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield Team(dist.get_rank(), dist.get_world_size(), device)
+    finally:
+        dist.destroy_process_group()
+
+
+class SynchronisedBatchNorm2d(nn.BatchNorm2d):
+    """Batch normalisation over the images of all processes, on any device.
+
+    torch's own SyncBatchNorm needs GPUs. This one sums counts, sums and squared deviations with a
+    differentiable all-reduce, so the gradient, too, is that of one process with the whole batch.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise (B, C, H, W) with the statistics of every process's images."""
+        if not self.training or not dist.is_initialized():
+            return super().forward(x)
+        count = x.numel() // x.shape[1] * dist.get_world_size()  # every process has the same share
+        mean = _sum_over_team(x.sum(dim=(0, 2, 3))) / count  # C
+        centred = x - mean[:, None, None]
+        variance = _sum_over_team(centred.square().sum(dim=(0, 2, 3))) / count  # C
+        self._remember(mean, variance * (count / (count - 1)))
+        scale = self.weight * (variance + self.eps).rsqrt()
+        return centred * scale[:, None, None] + self.bias[:, None, None]
+
+    @torch.no_grad()
+    def _remember(self, mean: Tensor, variance: Tensor) -> None:
+        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
+            return
+        self.num_batches_tracked += 1
+        momentum = 0.1 if self.momentum is None else self.momentum
+        self.running_mean.lerp_(mean, momentum)
+        self.running_var.lerp_(variance, momentum)
+
+
+def _sum_over_team(value: Tensor) -> Tensor:
+    """Sum a tensor over the processes, and its gradient too."""
+    return differentiable.all_reduce(value)  # type: ignore[no-untyped-call]
+
+
+def synchronise_batch_norm(model: nn.Module) -> None:
+    """Let every batch normalisation of a model see all processes' images, keeping its names and weights."""
+    for module in model.modules():
+        if type(module) is nn.BatchNorm2d:
+            module.__class__ = SynchronisedBatchNorm2d

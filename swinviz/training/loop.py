@@ -1,0 +1,200 @@
+"""The training loop: steps, and between them what watches and what saves."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from swinviz.checkpoints import save
+from swinviz.segmenter import SwinUPerNet
+from swinviz.training.distributed import Team
+from swinviz.training.learner import Learner, Step
+from swinviz.training.recipe import Recipe
+from swinviz.training.state import TrainingState
+from swinviz.training.stream import LabelledData, Stream, Transform, batches
+from swinviz.training.watch import Moment, Watcher, batch_miou, peak_memory_gb
+
+__all__ = ["Outcome", "RunOptions", "Validation", "train"]
+
+log = logging.getLogger(__name__)
+
+Validation = Callable[[SwinUPerNet], dict[str, float]]
+"""Measures a model in evaluation mode: figures by name."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run is carried out; none of it changes what is learned.
+
+    Attributes:
+        folder: where states and the model go; None keeps nothing.
+        save_every: steps between saved states.
+        tell_every: steps between moments that watchers are told of.
+        validate_every: steps between validations; 0 for none.
+        workers: processes that load and augment the data.
+        recompute: compute activations again in the backward pass: less memory, more time.
+        compiled: let torch.compile make steps faster, after a minute or more.
+    """
+
+    folder: Path | None = None
+    save_every: int = 500
+    tell_every: int = 10
+    validate_every: int = 0
+    workers: int = 0
+    recompute: bool = False
+    compiled: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        model: the trained model, or its moving average if the recipe keeps one, in evaluation mode.
+        steps: steps that are done.
+        finished: False if a signal stopped the run; started again in its folder, it goes on.
+    """
+
+    model: SwinUPerNet
+    steps: int
+    finished: bool
+
+
+def train(
+    model: SwinUPerNet,
+    dataset: LabelledData,
+    transform: Transform | None,
+    recipe: Recipe,
+    options: RunOptions | None = None,
+    *,
+    watchers: Sequence[Watcher] = (),
+    validation: Validation | None = None,
+    team: Team | None = None,
+) -> Outcome:
+    """Train a model, going on where an earlier run in the same folder stopped.
+
+    Args:
+        model: trained in place.
+        dataset: images (H, W, 3) and labels (H, W), uint8.
+        transform: augmentation, after which all images have one size.
+        recipe: what decides the weights.
+        options: how it is carried out.
+        watchers: told of the run as it goes on.
+        validation: measures the model every `options.validate_every` steps.
+        team: the processes that train together; by default this one, on the CPU.
+
+    Raises:
+        NotANumberError: the loss is infinite or not a number.
+        CheckpointError: the folder holds a run with another recipe.
+        ValueError: an empty data set, or a batch that does not divide.
+    """
+    options, team = options or RunOptions(), team or Team()
+    learner = Learner(model, recipe, team, recompute=options.recompute, compiled=options.compiled)
+    state = TrainingState(recipe, learner.parts)
+    step = state.resume(options.folder) if options.folder else 0
+    stream = Stream(dataset, transform, recipe.seed)
+    loader = batches(stream, recipe, step, rank=team.rank, world=team.world, workers=options.workers)
+    parts, clock = iter(loader), _Clock(learner, step)
+
+    with _signals() as stopped, _watching(watchers if team.leads else (), step, recipe) as tell:
+        while step < recipe.max_iters and not team.any(stopped()):
+            result = learner.step(step, parts)
+            step += 1
+            if team.leads and _due(step, options.tell_every, recipe):
+                scores = _validate(learner, validation) if _due(step, options.validate_every, recipe) else {}
+                tell(clock.moment(step - 1, result, scores), learner.average)
+            if _due(step, options.save_every, recipe) or stopped():
+                _keep(state, learner, options.folder, step)
+    return Outcome(learner.average.eval(), step, step == recipe.max_iters)
+
+
+def _due(step: int, every: int, recipe: Recipe) -> bool:
+    """Whether something done every so many steps, and at the end, is due when `step` steps are done."""
+    return every > 0 and (step % every == 0 or step == recipe.max_iters)
+
+
+def _validate(learner: Learner, validation: Validation | None) -> dict[str, float]:
+    if validation is None:
+        return {}
+    scores = validation(learner.average.eval())
+    learner.model.train()  # the average may be the model itself
+    return scores
+
+
+def _keep(state: TrainingState, learner: Learner, folder: Path | None, step: int) -> None:
+    """Save the state to go on from and the model to use; a full disk is reported but does not end the run."""
+    if folder is None or not learner.team.leads:
+        return
+    try:
+        state.save(folder, step)
+        save(learner.average, folder / "model.safetensors")
+    except OSError as error:
+        log.warning(
+            "step %d could not be saved in %s (%s); the state before is still there.", step, folder, error
+        )
+
+
+class _Clock:
+    """Measures images a second from one moment to the next."""
+
+    def __init__(self, learner: Learner, step: int) -> None:
+        self.learner, self.step, self.time = learner, step - 1, time.perf_counter()
+
+    def moment(self, step: int, result: Step, scores: dict[str, float]) -> Moment:
+        """Say what is known after a step."""
+        recipe, now = self.learner.recipe, time.perf_counter()
+        images_per_second = recipe.batch_size * (step - self.step) / (now - self.time)
+        self.step, self.time = step, now
+        return Moment(
+            step=step,
+            loss=result.loss,
+            rate=recipe.rate(step),
+            miou=batch_miou(result.logits, result.labels),
+            images_per_second=images_per_second,
+            memory_gb=peak_memory_gb(self.learner.team.device),
+            scores=scores,
+        )
+
+
+@contextmanager
+def _watching(
+    watchers: Sequence[Watcher], step: int, recipe: Recipe
+) -> Iterator[Callable[[Moment, SwinUPerNet], None]]:
+    """Begin and end all watchers, and give the function that tells them of a moment."""
+
+    def tell(moment: Moment, model: SwinUPerNet) -> None:
+        for watcher in watchers:
+            watcher.step(moment, model)
+
+    with ExitStack() as stack:
+        for watcher in watchers:
+            watcher.begin(step, recipe.max_iters)
+            stack.callback(watcher.end)
+        yield tell
+
+
+@contextmanager
+def _signals() -> Iterator[Callable[[], bool]]:
+    """Turn SIGTERM and SIGINT into a request to stop after the step; give the function that asks for it.
+
+    Only the main thread may set signal handlers; elsewhere signals keep their meaning.
+    """
+    received: list[int] = []
+
+    def receive(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+
+    main = threading.current_thread() is threading.main_thread()
+    before = {number: signal.signal(number, receive) for number in (signal.SIGTERM, signal.SIGINT) if main}
+    try:
+        yield lambda: bool(received)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
