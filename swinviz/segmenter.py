@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from swinviz import inference
 from swinviz.config import ModelConfig
+from swinviz.enlarging import enlarge
 from swinviz.swin import SwinTransformer
-from swinviz.upernet import FCNHead, UPerHead, enlarge
+from swinviz.upernet import FCNHead, UPerHead
 
 if TYPE_CHECKING:
     from swinviz.images import ImageLike

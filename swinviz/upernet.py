@@ -12,16 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from swinviz.config import HeadConfig
+from swinviz.enlarging import conv_of_enlarged, enlarge, enlarging_pays
 from swinviz.hooks import HookPoint
 
-__all__ = ["ConvBlock", "FCNHead", "Fusion", "UPerHead", "enlarge"]
-
-
-def enlarge(x: Tensor, size: tuple[int, ...]) -> Tensor:
-    """Resize (B, C, h, w) bilinearly to (B, C, *size), pixel centres aligned (align_corners=False)."""
-    if x.shape[-2:] == size:
-        return x
-    return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
+__all__ = ["ConvBlock", "FCNHead", "Fusion", "UPerHead"]
 
 
 class ConvBlock(nn.Module):
@@ -59,9 +53,21 @@ class Fusion(nn.Module):
         if any(point.listened for point in self.points):
             fused = torch.stack(self.shares(levels)).sum(dim=0)
         else:
-            size = levels[0].shape[-2:]
-            fused = self.conv(torch.cat([enlarge(level, size) for level in levels], dim=1))
+            fused = self.convolve(levels)
         return self.output(F.relu(self.bn(fused)))
+
+    def convolve(self, levels: list[Tensor]) -> Tensor:
+        """Convolve the enlarged levels, each in the cheaper of the two exact ways."""
+        size = levels[0].shape[-2:]
+        weights = self.conv.weight.chunk(len(levels), dim=1)
+        small = [enlarging_pays(level, weight, size) for level, weight in zip(levels, weights, strict=True)]
+        large = [index for index, pays in enumerate(small) if not pays]
+        together = torch.cat([enlarge(levels[index], size) for index in large], dim=1)
+        fused = F.conv2d(together, torch.cat([weights[index] for index in large], dim=1), padding=1)
+        for level, weight, pays in zip(levels, weights, small, strict=True):
+            if pays:
+                fused = conv_of_enlarged(level, weight, size, add_to=fused)
+        return fused
 
     def shares(self, levels: list[Tensor]) -> list[Tensor]:
         """Split the convolution's result into what each level adds: a list of (B, C, h_0, w_0)."""

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from swinviz.upernet import enlarge
+from swinviz.enlarging import enlarge
 
 __all__ = ["View", "decide"]
 

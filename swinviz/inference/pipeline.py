@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from swinviz.config import ModelConfig
+from swinviz.enlarging import enlarge
 from swinviz.errors import SwinvizError
 from swinviz.images import ImageLike, keep_ratio_size, normalise, read_image, resize
 from swinviz.inference.crops import crops
 from swinviz.inference.deciding import View, decide
 from swinviz.inference.options import Options
 from swinviz.inference.segmentation import Segmentation
-from swinviz.upernet import enlarge
 
 __all__ = ["LogitsFn", "segment"]
 
