@@ -3,10 +3,24 @@
 model = load("swin-t")                     # a preset, fetched once and kept
 model = load("epoch_10.pth")               # a file of mmsegmentation, transformers, or our own
 save(model, "mine.safetensors")
+to_hub_format(model, "folder")             # for transformers
 """
 
+from swinviz.checkpoints.backbone import load_backbone
 from swinviz.checkpoints.cache import Available, available, cache_folder
-from swinviz.checkpoints.loading import load
+from swinviz.checkpoints.hub_format import push_to_hub, to_hub_format
+from swinviz.checkpoints.loading import load, locate
 from swinviz.checkpoints.saving import convert, save
 
-__all__ = ["Available", "available", "cache_folder", "convert", "load", "save"]
+__all__ = [
+    "Available",
+    "available",
+    "cache_folder",
+    "convert",
+    "load",
+    "load_backbone",
+    "locate",
+    "push_to_hub",
+    "save",
+    "to_hub_format",
+]

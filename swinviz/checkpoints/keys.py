@@ -194,19 +194,15 @@ def _refold_merging(tensor: Tensor) -> Tensor:
 
 
 def _join_qkv(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Stack query, key and value into the one matrix that we multiply by."""
-    joined: dict[str, Tensor] = {}
-    for name, tensor in tensors.items():
-        if ".attn.q." in name:
-            parts = [tensors.get(name.replace(".attn.q.", f".attn.{part}.")) for part in "qkv"]
-            if all(part is not None and part.shape == tensor.shape and part.ndim for part in parts):
-                joined[name.replace(".attn.q.", ".attn.qkv.")] = torch.cat(
-                    [p for p in parts if p is not None]
-                )
-                continue
-        elif ".attn.k." in name or ".attn.v." in name:
-            query = re.sub(r"\.attn\.[kv]\.", ".attn.q.", name)
-            if query.replace(".attn.q.", ".attn.qkv.") in joined:
-                continue
-        joined[name] = tensor
+    """Stack query, key and value into the one matrix that we multiply by; leave what is incomplete."""
+    joined = dict(tensors)
+    for name in tensors:
+        if ".attn.q." not in name:
+            continue
+        names = [name.replace(".attn.q.", f".attn.{part}.") for part in "qkv"]
+        parts = [tensors[part] for part in names if part in tensors]
+        if len(parts) == 3 and len({part.shape[1:] for part in parts}) == 1 and parts[0].ndim:
+            joined[name.replace(".attn.q.", ".attn.qkv.")] = torch.cat(parts)
+            for part in names:
+                del joined[part]
     return joined
