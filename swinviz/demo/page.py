@@ -8,6 +8,7 @@ import gradio as gr
 
 from swinviz.demo.attention_tab import attention_tab
 from swinviz.demo.image_tab import image_tab
+from swinviz.demo.live_tab import live_tab
 from swinviz.demo.model_menu import model_menu
 from swinviz.demo.studio import Studio
 
@@ -63,5 +64,7 @@ def build_page(studio: Studio) -> gr.Blocks:
                 image = image_tab(studio, page, active)
             with gr.Tab("Attention", id="attention"):
                 attention_tab(studio, page, active, image.picture)
+            with gr.Tab("Live", id="live"):
+                live_tab(studio, active)
     page.queue(max_size=studio.options.queue, default_concurrency_limit=2)
     return page

@@ -11,10 +11,11 @@ from typing import Any
 
 import gradio as gr
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute, Mount, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from swinviz.demo.limits import MAX_UPLOAD_BYTES, Gatekeeper
+from swinviz.demo.live_socket import LIVE_PATH, live_endpoint
 from swinviz.demo.page import build_page
 from swinviz.demo.studio import Studio
 from swinviz.demo.theme import STYLES, theme
@@ -97,4 +98,7 @@ _NO_DOCUMENTATION: dict[str, Any] = {"docs_url": None, "redoc_url": None, "opena
 
 
 def _routes(studio: Studio) -> list[BaseRoute]:
-    return [Mount(ASSETS_PATH, StaticFiles(directory=ASSETS), name="swinviz-assets")]
+    return [
+        Mount(ASSETS_PATH, StaticFiles(directory=ASSETS), name="swinviz-assets"),
+        WebSocketRoute(LIVE_PATH, live_endpoint(studio)),
+    ]

@@ -1,5 +1,6 @@
 // The segmentation viewer: a picture, what the model says each pixel is, and a legend that answers to clicks.
-import { channel, dataToBlob, decode, make, paintLabels, percent, pixelAt, rgb, save } from "./canvas.js";
+import { channel, dataToBlob, decode, make, paintLabels, pixelAt, save } from "./canvas.js";
+import { makeLegend } from "./legend.js";
 
 /**
  * Mount the viewer.
@@ -26,10 +27,10 @@ export function mount(root, onpoint) {
     button("Overlay", "The picture as you see it", downloadOverlay),
     button("Shares", "Share of every class as JSON", downloadShares));
   const bar = make("div", { class: "sv-bar" }, opacity, split, downloads);
-  const legend = make("div", { class: "sv-legend", role: "group", "aria-label": "classes, by share" });
+  const legend = makeLegend((only) => { view.only = only; repaint(); });
   const note = make("div", { class: "sv-note" });
   root.replaceChildren(make("div", { class: "sv-viewer", "data-state": "empty" },
-    bar, make("div", { class: "sv-columns" }, stage, legend), note, spoken));
+    bar, make("div", { class: "sv-columns" }, stage, legend.element), note, spoken));
   const frame = root.firstChild;
 
   canvas.addEventListener("pointermove", (event) => point(pixelAt(canvas, event)));
@@ -55,7 +56,7 @@ export function mount(root, onpoint) {
     if (!result) {
       Object.assign(view, { result: null, image: null });
       frame.dataset.state = "empty";
-      legend.replaceChildren();
+      legend.clear();
       note.textContent = "";
       return;
     }
@@ -65,27 +66,10 @@ export function mount(root, onpoint) {
     [canvas.width, canvas.height] = [image.width, image.height];
     canvas.setAttribute("aria-label", `segmented picture, ${image.width} by ${image.height} pixels; arrow keys read it`);
     note.textContent = result.note;
-    list();
+    legend.show(result, result.shares.filter(([, share]) => share > 0));
     repaint();
     frame.dataset.state = "ready";
     frame.dataset.turn = turn;
-  }
-
-  function list() {
-    const { classes, palette, shares } = view.result;
-    const rows = shares.filter(([, share]) => share > 0).map(([index, share]) => make("button",
-      { type: "button", class: "sv-class", "data-class": index, "aria-pressed": "false", onclick: () => isolate(index) },
-      make("span", { class: "sv-swatch", style: `background:${rgb(palette[index])}` }),
-      make("span", { class: "sv-name" }, classes[index]),
-      make("span", { class: "sv-share" }, percent(share)),
-      make("span", { class: "sv-fill", style: `width:${100 * share}%;background:${rgb(palette[index])}` })));
-    legend.replaceChildren(...rows);
-  }
-
-  function isolate(index) {
-    view.only = view.only === index ? null : index;
-    for (const row of legend.children) row.setAttribute("aria-pressed", String(Number(row.dataset.class) === view.only));
-    repaint();
   }
 
   function repaint() {
