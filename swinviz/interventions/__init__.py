@@ -1,0 +1,39 @@
+"""Testing guesses: named edits, sweeps that resume from a cached run, and reports of what changed."""
+
+from __future__ import annotations
+
+from swinviz.interventions.edits import (
+    Edits,
+    ablate_heads,
+    drop_level,
+    drop_pooling,
+    mask_padding_keys,
+    no_bias,
+    no_mask,
+    no_shift,
+    skip_block,
+    transplant,
+)
+from swinviz.interventions.report import Comparison, EditResult, compare, iou_per_class
+from swinviz.interventions.sweep import CachedRun, first_edited_block, flipped_share, head_sweep
+
+__all__ = [
+    "CachedRun",
+    "Comparison",
+    "EditResult",
+    "Edits",
+    "ablate_heads",
+    "compare",
+    "drop_level",
+    "drop_pooling",
+    "first_edited_block",
+    "flipped_share",
+    "head_sweep",
+    "iou_per_class",
+    "mask_padding_keys",
+    "no_bias",
+    "no_mask",
+    "no_shift",
+    "skip_block",
+    "transplant",
+]

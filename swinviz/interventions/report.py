@@ -1,0 +1,191 @@
+"""What edits do to a segmentation: flipped pixels and IoU, per edit and per class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from swinviz.attention import model_input
+from swinviz.images import ImageLike
+from swinviz.inference.deciding import View, decide
+from swinviz.interventions.edits import Edits
+from swinviz.interventions.sweep import CachedRun
+from swinviz.segmenter import SwinUPerNet
+
+__all__ = ["Comparison", "EditResult", "compare", "iou_per_class"]
+
+Labels = NDArray[np.integer]
+
+
+@dataclass(frozen=True, eq=False)
+class EditResult:
+    """What one edit does to the segmentation of one image.
+
+    Attributes:
+        name: the edit's name.
+        labels: (H, W) class of each pixel under the edit.
+        flipped: (H, W) bool, where it differs from the unedited class.
+        iou: (K,) IoU of each class against the reference, 0..1; NaN for classes that the reference lacks.
+        delta_iou: (K,) `iou` minus that of the unedited segmentation.
+    """
+
+    name: str
+    labels: Labels
+    flipped: NDArray[np.bool_]
+    iou: NDArray[np.float64]
+    delta_iou: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The table of an intervention study on one image.
+
+    Attributes:
+        labels: (H, W) unedited class of each pixel.
+        results: one for each edit.
+        reference: "truth", or "unedited", whose own IoU is 1.
+        classes: class names.
+        palette: one RGB colour a class.
+    """
+
+    labels: Labels
+    results: tuple[EditResult, ...]
+    reference: str
+    classes: tuple[str, ...]
+    palette: tuple[tuple[int, int, int], ...]
+
+    def rows(self) -> list[dict[str, str | int | float]]:
+        """List one row an edit, for `pandas.DataFrame(comparison.rows())`.
+
+        Keys are edit, flipped_pixels, flipped_share (0..1), miou and delta_miou (over the reference's
+        classes), and `delta_iou CLASS` for each class of the reference.
+        """
+        return [self._row(result) for result in self.results]
+
+    def _row(self, result: EditResult) -> dict[str, str | int | float]:
+        present = np.flatnonzero(~np.isnan(result.iou))
+        return {
+            "edit": result.name,
+            "flipped_pixels": int(result.flipped.sum()),
+            "flipped_share": float(result.flipped.mean()),
+            "miou": float(result.iou[present].mean()),
+            "delta_miou": float(result.delta_iou[present].mean()),
+            **{f"delta_iou {self.classes[index]}": float(result.delta_iou[index]) for index in present},
+        }
+
+    def __str__(self) -> str:
+        """Format the table as text, without the columns of the classes."""
+        width = max(len("edit"), *(len(result.name) for result in self.results))
+        heading = f"{'edit':{width}}  flipped pixels  share    mIoU   ΔmIoU  (against: {self.reference})"
+        lines = (
+            f"{row['edit']:{width}}  {row['flipped_pixels']:14d}  {row['flipped_share']:5.1%}  "
+            f"{row['miou']:6.3f}  {row['delta_miou']:+6.3f}"
+            for row in self.rows()
+        )
+        return "\n".join((heading, *lines))
+
+
+def compare(
+    model: SwinUPerNet,
+    image: ImageLike,
+    edits: Mapping[str, Edits | Sequence[Edits]],
+    *,
+    truth: Labels | None = None,
+    ignore: int = 255,
+    scale: tuple[int, int] | None = None,
+) -> Comparison:
+    """Segment an image unedited and under each of several edits, and compare.
+
+    Each edited run resumes from the unedited one, before its first edited block.
+
+    Args:
+        model: the model, in eval mode.
+        image: path, PIL image, or array (H, W, 3) of uint8.
+        edits: a name for each edit (or list of edits that act together).
+        truth: (H, W) true classes; without it IoU is measured against the unedited segmentation.
+        ignore: label of `truth` that does not count.
+        scale: (long, short) limits that the image is resized to; by default the model's own.
+
+    Returns:
+        The table, with the labels behind it, at the image's own size.
+
+    Raises:
+        ImageError: the image cannot be read.
+        ValueError: no edit, or a truth of another size than the image.
+
+    >>> from swinviz.config import HeadConfig, ModelConfig, SwinConfig
+    >>> from swinviz.interventions import no_shift
+    >>> backbone = SwinConfig(embed_dim=8, depths=(2,), num_heads=(2,), window_size=4)
+    >>> head = HeadConfig(channels=8, aux_channels=0)
+    >>> config = ModelConfig(("sky", "sea"), backbone=backbone, head=head, scale=(32, 32))
+    >>> gray = np.full((32, 32, 3), 128, np.uint8)
+    >>> comparison = compare(SwinUPerNet(config).eval(), gray, {"no shift": no_shift()})
+    >>> [row["edit"] for row in comparison.rows()]
+    ['no shift']
+    """
+    if not edits:
+        raise ValueError("there is no edit to compare: give at least one.")
+    x, projection = model_input(model, image, scale=scale)
+    if truth is not None and truth.shape != projection.image:
+        raise ValueError(f"the truth is {truth.shape}, but the image is {projection.image}: make them equal.")
+    run = CachedRun(model, x)
+
+    def decided(logits: Tensor) -> Labels:
+        labels, _ = decide([View(logits, projection.input)], projection.image)
+        return labels.cpu().numpy()
+
+    classes = model.config.num_classes
+    unedited = decided(run.logits)
+    # No label of the model's own is to be ignored.
+    reference, ignore = (unedited, -1) if truth is None else (truth, ignore)
+    before = iou_per_class(unedited, reference, classes, ignore)
+    results = []
+    for name, mappings in edits.items():
+        labels = decided(run(mappings))
+        iou = iou_per_class(labels, reference, classes, ignore)
+        results.append(EditResult(name, labels, labels != unedited, iou, iou - before))
+    return Comparison(
+        labels=unedited,
+        results=tuple(results),
+        reference="unedited" if truth is None else "truth",
+        classes=model.config.classes,
+        palette=model.config.palette,
+    )
+
+
+def iou_per_class(
+    predicted: Labels, reference: Labels, classes: int, ignore: int = 255
+) -> NDArray[np.float64]:
+    """Measure the intersection over union of each class that the reference holds.
+
+    Args:
+        predicted: (H, W) classes.
+        reference: (H, W) classes; `ignore` where it does not count.
+        classes: number K of classes.
+        ignore: label of the reference that does not count.
+
+    Returns:
+        (K,) from 0 to 1, NaN for classes that the reference lacks.
+
+    Raises:
+        ValueError: the reference holds a class that is not there.
+
+    >>> iou_per_class(np.array([[0, 0, 1]]), np.array([[0, 1, 1]]), classes=3).tolist()
+    [0.5, 0.5, nan]
+    """
+    counted = reference != ignore
+    if counted.any() and not 0 <= reference[counted].min() <= reference[counted].max() < classes:
+        raise ValueError(
+            f"the reference holds labels beyond 0 to {classes - 1} and {ignore} (ignored): map them first."
+        )
+    pairs = reference[counted].astype(np.int64) * classes + predicted[counted]
+    table = np.bincount(pairs, minlength=classes**2).reshape(classes, classes).astype(float)
+    union = table.sum(axis=0) + table.sum(axis=1) - table.diagonal()
+    with np.errstate(invalid="ignore"):
+        iou: NDArray[np.float64] = table.diagonal() / union
+    iou[table.sum(axis=1) == 0] = np.nan
+    return iou
