@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 from swinviz.errors import SwinvizError
 from swinviz.explorer.html import save_html, script, style
-from swinviz.explorer.payload import Session
+from swinviz.explorer.payload import answer
+from swinviz.explorer.session import Session
 from swinviz.images import ImageLike
 from swinviz.segmenter import SwinUPerNet
 
 if TYPE_CHECKING:
     from swinviz.explorer.widget import Explorer
 
-__all__ = ["Session", "explore", "save_html", "script", "style"]
+__all__ = ["Session", "answer", "explore", "save_html", "script", "style"]
 
 
 def explore(

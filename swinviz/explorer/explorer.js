@@ -391,13 +391,46 @@ export function clampState(state, opening) {
 /** A share 0..1 as a person reads it: "38 %", "4.2 %", "< 0.1 %". */
 export function formatShare(share) {
   const percent = 100 * share;
-  if (percent > 0 && percent < 0.1) return "< 0.1 %";
+  if (percent > 0 && percent < 0.05) return "< 0.1 %";
   return `${percent < 9.95 ? percent.toFixed(1) : percent.toFixed(0)} %`;
 }
 
 const kindOf = (geometry) => (geometry.shift ? "SW" : "W");
 const blockName = ({ stage, block }) => `stage ${stage}, block ${block}`;
 const headName = (head, heads) => (head < 0 ? `mean of ${heads} heads` : `head ${head}`);
+
+const LAYER_NAMES = {
+  grid: ["Windows", "the regular windows of W-MSA blocks"],
+  shifted: ["Shifted windows", "the windows of SW-MSA blocks, moved by half a window"],
+  seams: ["Seams", "where the shift brings together parts that may not attend to each other"],
+  padding: ["Padding", "tokens beyond the image that fill up the last windows; they are attended"],
+  outlines: ["Outlines", "borders between the predicted classes"],
+};
+
+const STRIP_NAMES = {
+  rollout: ["Rollout", "Where the query's token, after each block, has its content from: attention averaged over heads and "
+    + "multiplied through all blocks before. Brightness is the square root of the share."],
+  reach: ["Reach", "Which pixels can influence the query's token at all, after each block: windows, shifts, masks and merging alone."],
+};
+
+const EDIT_NAMES = {
+  no_shift: ["no shift", "cut all windows without the shift"],
+  no_mask: ["no mask", "let tokens attend across seams"],
+  no_bias: ["no position bias", "attention by content alone"],
+  mask_padding_keys: ["padding masked", "forbid attention to padding"],
+};
+
+const KEYS = [
+  ["← ↑ → ↓", "move the query by one token (with Shift: by one window)"],
+  ["[  ]", "previous, next block"],
+  [",  .", "previous, next head (before head 0: the mean of all)"],
+  ["Space", "lock or free the query"],
+  ["R", "reverse: who looks at this token?"],
+  ["G  H  S  P  O", "windows, shifted windows, seams, padding, outlines"],
+  ["M", "play or stop the blocks"],
+  ["Esc", "free the query, drop the region"],
+  ["?", "this help"],
+];
 
 // --- 7. The page ------------------------------------------------------------------------------------------
 
@@ -413,37 +446,51 @@ function make(tag, attributes = {}, ...children) {
   return node;
 }
 
-const LAYER_NAMES = {
-  grid: ["Windows", "the regular windows of W-MSA blocks"],
-  shifted: ["Shifted windows", "the windows of SW-MSA blocks, moved by half a window"],
-  seams: ["Seams", "where the shift brings together parts that may not attend to each other"],
-  padding: ["Padding", "tokens beyond the image that fill up the last windows; they are attended"],
-  outlines: ["Outlines", "borders between the predicted classes"],
-};
-
-const KEYS = [
-  ["← ↑ → ↓", "move the query by one token (with Shift: by one window)"],
-  ["[  ]", "previous, next block"],
-  [",  .", "previous, next head (before head 0: the mean of all)"],
-  ["Space", "lock or free the query"],
-  ["R", "reverse: who looks at this token?"],
-  ["G  H  S  P  O", "windows, shifted windows, seams, padding, outlines"],
-  ["Esc", "free the query, drop the region"],
-  ["?", "this help"],
-];
+const button = (text, onclick, attributes = {}) => make("button", { type: "button", class: "swv-button", onclick, ...attributes }, text);
+const note = (...text) => make("p", { class: "swv-note" }, ...text);
 
 function buildPage(viewer) {
-  const { root, state, opening } = viewer;
+  const { root, opening } = viewer;
   const parts = (viewer.parts = {});
+  parts.announce = make("p", { class: "swv-hidden", "aria-live": "polite" });
+  parts.help = make("dialog", { class: "swv-help", "aria-label": "Keys" },
+    make("h3", {}, "Keys"),
+    make("dl", {}, KEYS.flatMap(([keys, meaning]) => [make("dt", {}, keys), make("dd", {}, meaning)])),
+    make("p", {}, "Hover to look, click to lock, click again to free. Drag a rectangle to ask for a region."),
+    make("form", { method: "dialog" }, make("button", { class: "swv-button" }, "Close")));
+  parts.direction = button("", () => reverse(viewer), { title: "Swap the roles of query and key (R)" });
+  const [height, width] = opening.size;
+  root.replaceChildren(
+    make("header", { class: "swv-header" },
+      make("strong", {}, opening.title),
+      make("span", { class: "swv-note" }, `${width} × ${height} px, as the model sees it`),
+      make("span", { class: "swv-space" }), parts.direction,
+      button("?", () => parts.help.showModal(), { "aria-label": "Keys", title: "Keys (?)" })),
+    make("div", { class: "swv-main" }, buildLeft(viewer), buildRight(viewer)),
+    buildBelow(viewer), parts.announce, parts.help);
+}
+
+function buildLeft(viewer) {
+  const { parts, state, opening } = viewer;
   parts.base = make("canvas", { class: "swv-base", "aria-hidden": "true" });
   parts.over = make("canvas", {
     class: "swv-over", tabindex: "0", role: "application", "aria-roledescription": "attention map",
     "aria-label": "Image. Arrow keys move the query, space locks it, question mark shows all keys.",
   });
+  parts.compare = make("input", {
+    type: "range", class: "swv-compare", min: 0, max: 1, step: 0.01, value: state.compare, hidden: true,
+    "aria-label": "Segmentation before the edits on the left, after them on the right",
+    oninput: (event) => { state.compare = Number(event.target.value); changed(viewer, "base"); },
+  });
+  parts.compareText = make("p", { class: "swv-note swv-compare-text", hidden: true });
   parts.picture = make("div", { class: "swv-picture" }, parts.base, parts.over);
   parts.readout = make("p", { class: "swv-readout" });
-  parts.announce = make("p", { class: "swv-hidden", "aria-live": "polite" });
   parts.scale = make("canvas", { class: "swv-scale", width: 256, height: 1, "aria-hidden": "true" });
+  const context = parts.scale.getContext("2d");
+  for (let level = 0; level < 256; level++) {
+    context.fillStyle = css(colourOf(COLOURS.attention, level / 255));
+    context.fillRect(level, 0, 1, 1);
+  }
   parts.scaleMax = make("span");
   const slider = (label, name) => make("label", { class: "swv-slider" }, label, make("input", {
     type: "range", min: 0, max: 1, step: 0.05, value: state[name], "aria-label": `${label} opacity`,
@@ -452,69 +499,85 @@ function buildPage(viewer) {
   parts.layers = Object.fromEntries(LAYERS.map((layer) => [layer, make("input", {
     type: "checkbox", onchange: () => toggleLayer(viewer, layer),
   })]));
-  parts.direction = make("button", {
-    type: "button", class: "swv-toggle", title: "Swap the roles of query and key (R)", onclick: () => reverse(viewer),
-  });
-  parts.help = make("dialog", { class: "swv-help", "aria-label": "Keys" },
-    make("h3", {}, "Keys"),
-    make("dl", {}, KEYS.flatMap(([keys, meaning]) => [make("dt", {}, keys), make("dd", {}, meaning)])),
-    make("p", {}, "Hover to look, click to lock, click again to free. Drag a rectangle to ask for a region."),
-    make("form", { method: "dialog" }, make("button", { class: "swv-toggle" }, "Close")));
+  return make("section", { class: "swv-left", "aria-label": "Picture" },
+    parts.picture, parts.compare, parts.compareText, parts.readout,
+    make("div", { class: "swv-controls" }, slider("Segmentation", "segmentation"), slider("Attention", "heat"),
+      make("span", { class: "swv-legend" }, "0", parts.scale, parts.scaleMax)),
+    make("div", { class: "swv-controls" }, LAYERS.map((layer) =>
+      make("label", { title: LAYER_NAMES[layer][1] }, parts.layers[layer], LAYER_NAMES[layer][0]))),
+    opening.live ? buildEdits(viewer) : note(missingText(opening)));
+}
+
+function buildEdits(viewer) {
+  const { parts } = viewer;
+  parts.edits = Object.fromEntries(Object.keys(EDIT_NAMES).map((name) => [name, make("input", {
+    type: "checkbox", onchange: () => toggleEdit(viewer, name),
+  })]));
+  parts.silence = button("", () => toggleEdit(viewer, silenced(viewer)));
+  parts.silent = make("span", { class: "swv-controls" });
+  return make("fieldset", { class: "swv-edits" }, make("legend", {}, "What if …"),
+    make("div", { class: "swv-controls" },
+      Object.entries(EDIT_NAMES).map(([name, [label, meaning]]) => make("label", { title: meaning }, parts.edits[name], label))),
+    make("div", { class: "swv-controls" }, parts.silence, parts.silent));
+}
+
+/** Name of the edit that silences the chosen head, or null while no single head is chosen. */
+const silenced = ({ state }) => (state.head < 0 ? null : `off-${state.stage}-${state.block}-${state.head}`);
+
+/** What an offline file does not hold, said in the file. */
+function missingText({ missing, blocks, stripEvery }) {
+  const lost = missing.length ? `Not kept, to stay small: the patterns of ${missing.map(([stage, block]) => blockName({ stage, block })).join("; ")}. `
+    : `An offline copy with the patterns of all ${blocks.length} blocks. `;
+  const strips = stripEvery > 0 ? `The strip is that of the nearest of a grid of queries, ${stripEvery} px apart. ` : "The strip is not kept. ";
+  return `${lost}${strips}Edits and the content and position split need Python.`;
+}
+
+function buildRight(viewer) {
+  const { parts, opening } = viewer;
   parts.heads = make("div", { class: "swv-heads", role: "radiogroup", "aria-label": "Heads" });
   parts.headsTitle = make("h3");
   parts.shares = make("div", { class: "swv-shares" });
   parts.bias = make("canvas", { class: "swv-bias", role: "img" });
-  parts.biasText = make("p", { class: "swv-note" });
-  parts.strip = make("div", { class: "swv-strip", role: "radiogroup", "aria-label": "Blocks" });
-  const [height, width] = opening.size;
-  root.replaceChildren(
-    make("header", { class: "swv-header" },
-      make("strong", {}, opening.title),
-      make("span", { class: "swv-note" }, `${width} × ${height} px, as the model sees it`),
-      make("span", { class: "swv-space" }), parts.direction,
-      make("button", { type: "button", class: "swv-toggle", "aria-label": "Keys", onclick: () => parts.help.showModal() }, "?")),
-    make("div", { class: "swv-main" },
-      make("section", { class: "swv-left", "aria-label": "Picture" },
-        parts.picture, parts.readout,
-        make("div", { class: "swv-controls" },
-          slider("Segmentation", "segmentation"), slider("Attention", "heat"),
-          make("span", { class: "swv-legend" }, "0", parts.scale, parts.scaleMax)),
-        make("div", { class: "swv-controls" }, LAYERS.map((layer) => make("label", { title: LAYER_NAMES[layer][1] },
-          parts.layers[layer], LAYER_NAMES[layer][0])))),
-      make("section", { class: "swv-right", "aria-label": "Heads and shares" },
-        parts.headsTitle, parts.heads,
-        make("h3", {}, "Where the attention goes"), parts.shares,
-        make("h3", {}, "Position bias"), make("div", { class: "swv-pair" }, parts.bias, parts.biasText))),
-    make("section", { class: "swv-below", "aria-label": "Blocks" }, parts.strip),
-    parts.announce, parts.help);
-  const context = parts.scale.getContext("2d");
-  for (let level = 0; level < 256; level++) {
-    context.fillStyle = css(colourOf(COLOURS.attention, level / 255));
-    context.fillRect(level, 0, 1, 1);
-  }
-  buildStrip(viewer);
+  parts.biasText = note();
+  parts.split = make("div", { class: "swv-split" });
+  return make("section", { class: "swv-right", "aria-label": "Heads and shares" },
+    parts.headsTitle, parts.heads,
+    make("h3", {}, "Where the attention goes"), parts.shares,
+    opening.live ? [make("h3", {}, "Content, position, mask"), parts.split] : [],
+    make("h3", {}, "Position bias"), make("div", { class: "swv-pair" }, parts.bias, parts.biasText));
 }
 
-function buildStrip(viewer) {
+function buildBelow(viewer) {
   const { parts, opening, state } = viewer;
+  parts.strip = make("div", { class: "swv-strip", role: "radiogroup", "aria-label": "Blocks" });
+  parts.stripText = note();
+  parts.play = button("", () => play(viewer), { title: "Show one block after the other (M)" });
+  parts.kinds = Object.fromEntries(Object.entries(STRIP_NAMES).map(([kind, [name]]) =>
+    [kind, button(name, () => { state.strip = kind; changed(viewer, "query"); })]));
   let stage = -1, group;
   parts.cells = opening.blocks.map((each) => {
+    const geometry = makeGeometry(each.geometry);
     if (each.stage !== stage) {
       stage = each.stage;
       group = make("div", { class: "swv-stage" });
-      const { height, width } = each.geometry;
       parts.strip.append(make("div", { class: "swv-stage-box" },
-        make("span", { class: "swv-note" }, `Stage ${stage} · ${width} × ${height} tokens`), group));
+        make("span", { class: "swv-note" }, `Stage ${stage} · ${geometry.width} × ${geometry.height} tokens`), group));
     }
     const canvas = make("canvas", { "aria-hidden": "true" });
-    const kind = kindOf(makeGeometry(each.geometry));
+    const label = make("span", {}, String(each.block), make("small", {}, kindOf(geometry)));
     const cell = make("button", {
-      type: "button", role: "radio", class: "swv-cell", "aria-label": `${blockName(each)}, ${kind}-MSA`,
-      onclick: () => { Object.assign(state, { stage: each.stage, block: each.block }); changed(viewer, "block"); },
-    }, canvas, make("span", {}, String(each.block), make("small", {}, kind)));
+      type: "button", role: "radio", class: "swv-cell", "aria-label": `${blockName(each)}, ${kindOf(geometry)}-MSA`,
+      onclick: () => { Object.assign(state, { stage: each.stage, block: each.block }); changed(viewer, "base"); },
+    }, canvas, label);
     group.append(cell);
-    return { ...each, geometry: makeGeometry(each.geometry), cell, canvas };
+    return { ...each, geometry, unshifted: makeGeometry({ ...each.geometry, shift_size: 0 }), cell, canvas };
   });
+  return make("section", { class: "swv-below", "aria-label": "Blocks" },
+    make("div", { class: "swv-controls" }, parts.play, ...Object.values(parts.kinds), parts.stripText),
+    parts.strip,
+    make("div", { class: "swv-controls" }, make("span", { class: "swv-note" }, "Save"),
+      button("PNG", () => savePng(viewer)), button("SVG", () => saveSvg(viewer)),
+      button("GIF of the blocks", () => saveGif(viewer)), button("Copy permalink", () => copyPermalink(viewer)), (parts.saved = note())));
 }
 
 function buildHeads(viewer) {
@@ -533,82 +596,208 @@ function buildHeads(viewer) {
   parts.heads.replaceChildren(...parts.tiles.map(({ tile }) => tile));
 }
 
-// --- 8. Drawing -------------------------------------------------------------------------------------------
+// --- 8. From state to picture -----------------------------------------------------------------------------
+
+/** Something changed: draw in the next frame. "base": also what lies below the attention. */
+function changed(viewer, what) {
+  viewer.stale.add(what);
+  viewer.frame ||= requestAnimationFrame(() => {
+    viewer.frame = 0;
+    redraw(viewer);
+  });
+}
+
+/**
+ * What a request gives: at once if it is the last one asked for in this slot; else null, and another redraw
+ * when it has come, unless something newer was asked for in its place. A failure gives {trouble}.
+ */
+function want(viewer, slot, name, args) {
+  const key = requestKey(name, args);
+  const { asked, got } = viewer;
+  if (asked[slot] !== key) {
+    asked[slot] = key;
+    viewer.transport.request(name, args).catch((error) => ({ trouble: error.message })).then((answer) => {
+      if (asked[slot] !== key) return;
+      got[slot] = { key, answer };
+      changed(viewer, "base");
+    });
+  }
+  return got[slot]?.key === key ? got[slot].answer : null;
+}
+
+/** Geometry of a block as the edits leave it. */
+const editedGeometry = (state, cell) => (state.edits.includes("no_shift") ? cell.unshifted : cell.geometry);
+
+const editsOf = (state) => (state.edits.length ? { edits: state.edits.join(".") } : {});
+
+function redraw(viewer) {
+  const started = performance.now();
+  const { state, opening, parts, stale } = viewer;
+  viewer.stale = new Set();
+  clampState(state, opening);
+  viewer.chosen = parts.cells.find(({ stage, block }) => stage === state.stage && block === state.block);
+  look(viewer);
+  if (stale.has("base")) { fit(viewer); drawBase(viewer); }
+  drawOver(viewer);
+  drawHeads(viewer);
+  drawShares(viewer);
+  drawEdits(viewer);
+  drawSplit(viewer);
+  drawBias(viewer);
+  drawStrip(viewer);
+  drawWords(viewer);
+  viewer.root.dataset.ready = String(Boolean(viewer.block && viewer.before));
+  const permalink = formatState(state);
+  if (viewer.root.dataset.state !== permalink && (state.locked || stale.has("base"))) {
+    viewer.root.dataset.state = permalink;
+    viewer.onstate?.(permalink);
+  }
+  viewer.lastDraw = performance.now() - started;
+}
+
+/** What is attended now: the block, the tokens asked about, their shares, and the largest of these. */
+function look(viewer) {
+  const { state, chosen, opening, bitmaps } = viewer;
+  const before = want(viewer, "before", "segmentation", {});
+  const after = state.edits.length ? want(viewer, "after", "segmentation", editsOf(state)) : null;
+  viewer.before = segmentationOf(before);
+  viewer.after = segmentationOf(after);
+  for (const [name, each] of [["before", viewer.before], ["after", viewer.after]]) {
+    if (bitmaps[name]?.labels !== each?.labels) bitmaps[name] = each && paintLabels(opening, each.labels);
+  }
+  const answer = want(viewer, "block", "block", { stage: state.stage, block: state.block, ...editsOf(state) });
+  viewer.trouble = answer?.trouble ?? before?.trouble ?? after?.trouble;
+  viewer.block = blockOf(answer);
+  viewer.geometry = editedGeometry(state, chosen);
+  const [top, left, bottom, right] = state.region ?? [state.y, state.x, state.y + 1, state.x + 1];
+  viewer.weights = tokenWeights(viewer.geometry, { top, left, bottom, right }, opening.size);
+  viewer.shares = viewer.block && attentionOf(viewer.block, viewer.weights, state.head, state.direction);
+  viewer.peak = 1e-9;
+  for (const values of viewer.shares?.values() ?? []) for (const value of values) if (value > viewer.peak) viewer.peak = value;
+}
+
+function segmentationOf(answer) {
+  return answer?.arrays ? { ...answer.header, labels: answer.arrays.labels.data, confidence: answer.arrays.confidence } : null;
+}
+
+function blockOf(answer) {
+  if (!answer?.arrays) return null;
+  const { header, arrays } = answer;
+  return { ...arrays, heads: arrays.levels.shape[1], geometry: makeGeometry(header.geometry) };
+}
+
+// --- 9. The picture ---------------------------------------------------------------------------------------
+
+const MAX_PICTURE_HEIGHT = 640;
 
 /** Height and width, in input pixels, of what the picture shows: the image, or it and all its padding. */
-function extent(viewer) {
-  const [height, width] = viewer.opening.size;
-  if (!viewer.state.layers.includes("padding")) return [height, width];
-  return viewer.parts.cells.reduce(([tall, wide], { geometry }) => [
+function extent({ opening, state, parts }) {
+  const [height, width] = opening.size;
+  if (!state.layers.includes("padding")) return [height, width];
+  return parts.cells.reduce(([tall, wide], { geometry }) => [
     Math.max(tall, geometry.paddedHeight * geometry.stride), Math.max(wide, geometry.paddedWidth * geometry.stride),
   ], [height, width]);
 }
 
-/** Fit both canvases to the column; returns device pixels per input pixel. */
+/** Fit both canvases to the column; viewer.scale is device pixels per input pixel. */
 function fit(viewer) {
-  const { parts, opening } = viewer;
+  const { parts } = viewer;
   const [height, width] = extent(viewer);
   const room = Math.max(120, parts.picture.parentElement.clientWidth);
-  const shown = Math.min(room, (MAX_PICTURE_HEIGHT * width) / height);
   const density = Math.min(2, window.devicePixelRatio || 1);
-  const scale = (shown * density) / width;
+  viewer.scale = (Math.min(room, (MAX_PICTURE_HEIGHT * width) / height) * density) / width;
+  const [w, h] = [width, height].map((side) => Math.round(side * viewer.scale));
   for (const canvas of [parts.base, parts.over]) {
-    const [w, h] = [Math.round(width * scale), Math.round(height * scale)];
     if (canvas.width !== w || canvas.height !== h) [canvas.width, canvas.height] = [w, h];
-    canvas.style.width = `${w / density}px`;
-    canvas.style.height = `${h / density}px`;
   }
-  parts.picture.style.width = parts.base.style.width;
-  parts.picture.style.height = parts.base.style.height;
-  viewer.scale = scale;
-  viewer.shownSize = opening.size;
+  for (const { style } of [parts.base, parts.over, parts.picture]) {
+    style.width = `${w / density}px`;
+    style.height = `${h / density}px`;
+  }
+  parts.compare.style.width = `${w / density}px`;
 }
 
-const MAX_PICTURE_HEIGHT = 640;
-
-/** A canvas that holds an RGBA picture made pixel by pixel: paint(index) -> [r, g, b, a]. */
-function bitmap([height, width], paint) {
+/** A canvas made pixel by pixel: fill(data) writes RGBA. */
+function bitmap([height, width], fill) {
   const canvas = make("canvas", { width, height });
   const context = canvas.getContext("2d");
-  const data = context.createImageData(width, height);
-  for (let index = 0; index < width * height; index++) data.data.set(paint(index), 4 * index);
-  context.putImageData(data, 0, 0);
+  const pixels = context.createImageData(width, height);
+  fill(pixels.data);
+  context.putImageData(pixels, 0, 0);
   return canvas;
 }
 
-function makeBitmaps(viewer) {
-  const { opening } = viewer;
-  const rgb = opening.arrays.image.data, labels = opening.arrays.labels.data, [height, width] = opening.size;
-  const differs = (index) => (index % width < width - 1 && labels[index] !== labels[index + 1])
-    || (index < width * (height - 1) && labels[index] !== labels[index + width]);
-  viewer.bitmaps = {
-    image: bitmap(opening.size, (index) => [rgb[3 * index], rgb[3 * index + 1], rgb[3 * index + 2], 255]),
-    labels: bitmap(opening.size, (index) => [...opening.palette[labels[index]], 255]),
-    outlines: bitmap(opening.size, (index) => (differs(index) ? [255, 255, 255, 255] : [0, 0, 0, 0])),
-  };
+function paintImage({ size, arrays }) {
+  const rgb = arrays.image.data;
+  return bitmap(size, (data) => {
+    for (let from = 0, to = 0; from < rgb.length; from += 3, to += 4) {
+      data[to] = rgb[from];
+      data[to + 1] = rgb[from + 1];
+      data[to + 2] = rgb[from + 2];
+      data[to + 3] = 255;
+    }
+  });
+}
+
+/** The classes' colours, and white where a pixel's class differs from its right or lower neighbour's. */
+function paintLabels({ size, palette }, labels) {
+  const [height, width] = size;
+  const colours = bitmap(size, (data) => {
+    for (let index = 0; index < labels.length; index++) {
+      const [red, green, blue] = palette[labels[index]];
+      data[4 * index] = red;
+      data[4 * index + 1] = green;
+      data[4 * index + 2] = blue;
+      data[4 * index + 3] = 255;
+    }
+  });
+  const outlines = bitmap(size, (data) => {
+    for (let index = 0; index < labels.length; index++) {
+      const right = index % width < width - 1 && labels[index] !== labels[index + 1];
+      if (right || (index < width * (height - 1) && labels[index] !== labels[index + width])) data.fill(255, 4 * index, 4 * index + 4);
+    }
+  });
+  return { labels, colours, outlines };
 }
 
 function drawBase(viewer) {
-  const { parts, state, bitmaps, scale, opening, chosen } = viewer;
+  const { parts, state, bitmaps, scale, opening, geometry } = viewer;
   const context = parts.base.getContext("2d");
   const [height, width] = opening.size.map((side) => Math.round(side * scale));
   context.clearRect(0, 0, parts.base.width, parts.base.height);
   if (state.layers.includes("padding")) drawPadding(viewer, context);
+  context.imageSmoothingEnabled = true;
   context.drawImage(bitmaps.image, 0, 0, width, height);
-  context.globalAlpha = state.segmentation;
   context.imageSmoothingEnabled = false;
-  context.drawImage(bitmaps.labels, 0, 0, width, height);
-  context.globalAlpha = 1;
-  if (state.layers.includes("outlines")) context.drawImage(bitmaps.outlines, 0, 0, width, height);
-  const { geometry } = chosen;
-  if (state.layers.includes("grid")) drawGrid(viewer, context, geometry, 0);
-  if (state.layers.includes("shifted")) drawGrid(viewer, context, geometry, Math.floor(geometry.side / 2));
-  if (state.layers.includes("seams") && geometry.shift) drawSeams(viewer, context, geometry);
+  const divide = bitmaps.after ? Math.round(width * state.compare) : width;
+  if (bitmaps.before) drawLabels(viewer, context, bitmaps.before, 0, divide, height);
+  if (bitmaps.after) {
+    drawLabels(viewer, context, bitmaps.after, divide, width, height);
+    const line = new Path2D();
+    line.moveTo(divide, 0);
+    line.lineTo(divide, height);
+    strokeTwice(context, line, 2);
+  }
+  if (state.layers.includes("grid")) drawGrid(viewer, context, 0);
+  if (state.layers.includes("shifted")) drawGrid(viewer, context, Math.floor(geometry.side / 2));
+  if (state.layers.includes("seams") && geometry.shift) drawSeams(viewer, context);
 }
 
-function drawPadding(viewer, context) {
-  const { scale, chosen, colours } = viewer;
-  const { paddedHeight, paddedWidth, stride } = chosen.geometry;
+function drawLabels({ state, opening, scale }, context, { colours, outlines }, from, to, height) {
+  context.save();
+  context.beginPath();
+  context.rect(from, 0, to - from, height);
+  context.clip();
+  const width = Math.round(opening.size[1] * scale);
+  context.globalAlpha = state.segmentation;
+  context.drawImage(colours, 0, 0, width, height);
+  context.globalAlpha = 1;
+  if (state.layers.includes("outlines")) context.drawImage(outlines, 0, 0, width, height);
+  context.restore();
+}
+
+function drawPadding({ scale, geometry, colours }, context) {
+  const { paddedHeight, paddedWidth, stride } = geometry;
   const [height, width] = [paddedHeight, paddedWidth].map((side) => side * stride * scale);
   context.save();
   context.beginPath();
@@ -635,26 +824,19 @@ function strokeTwice(context, path, width, dash = []) {
   context.setLineDash([]);
 }
 
-function gridLines(viewer, geometry, rows, columns) {
-  const { scale } = viewer;
-  const [height, width] = extent(viewer).map((side) => side * scale);
-  const path = new Path2D();
+/** Straight lines across the padded map before the given rows and columns of tokens. */
+function lines({ scale, geometry }, rows, columns) {
   const unit = geometry.stride * scale;
-  for (const row of rows) { path.moveTo(0, row * unit); path.lineTo(Math.min(width, geometry.paddedWidth * unit), row * unit); }
-  for (const column of columns) {
-    path.moveTo(column * unit, 0);
-    path.lineTo(column * unit, Math.min(height, geometry.paddedHeight * unit));
-  }
+  const path = new Path2D();
+  for (const row of rows) { path.moveTo(0, row * unit); path.lineTo(geometry.paddedWidth * unit, row * unit); }
+  for (const column of columns) { path.moveTo(column * unit, 0); path.lineTo(column * unit, geometry.paddedHeight * unit); }
   return path;
 }
 
-function drawGrid(viewer, context, geometry, shift) {
-  const starts = (length) => {
-    const lines = [];
-    for (let at = shift; at <= length; at += geometry.side) lines.push(at);
-    return lines;
-  };
-  const path = gridLines(viewer, geometry, starts(geometry.paddedHeight), starts(geometry.paddedWidth));
+function drawGrid(viewer, context, shift) {
+  const { side, paddedHeight, paddedWidth } = viewer.geometry;
+  const starts = (length) => Array.from({ length: Math.floor((length - shift) / side) + 1 }, (_, index) => shift + index * side);
+  const path = lines(viewer, starts(paddedHeight), starts(paddedWidth));
   context.lineWidth = 1;
   context.setLineDash(shift ? [5, 4] : []);
   context.strokeStyle = "rgba(0, 0, 0, 0.5)";
@@ -666,185 +848,309 @@ function drawGrid(viewer, context, geometry, shift) {
   context.setLineDash([]);
 }
 
-function drawSeams(viewer, context, geometry) {
-  const { side, shift, paddedHeight, paddedWidth } = geometry;
-  const lines = (length) => [shift, length - side + shift];
-  strokeTwice(context, gridLines(viewer, geometry, lines(paddedHeight), lines(paddedWidth)), 2, [2, 5]);
+function drawSeams(viewer, context) {
+  const { side, shift, paddedHeight, paddedWidth } = viewer.geometry;
+  const starts = (length) => [shift, length - side + shift];
+  strokeTwice(context, lines(viewer, starts(paddedHeight), starts(paddedWidth)), 2, [2, 5]);
 }
 
 /** The box of input pixels [top, left, bottom, right) in whole device pixels, so that tokens meet exactly. */
-function toDevice(viewer, top, left, bottom, right) {
-  const [y, x] = [Math.round(top * viewer.scale), Math.round(left * viewer.scale)];
-  return [x, y, Math.round(right * viewer.scale) - x, Math.round(bottom * viewer.scale) - y];
+export function toDevice(scale, top, left, bottom, right) {
+  const [y, x] = [Math.round(top * scale), Math.round(left * scale)];
+  return [x, y, Math.round(right * scale) - x, Math.round(bottom * scale) - y];
 }
 
-function drawOver(viewer) {
-  const { parts, state, chosen, colours, shares, weights } = viewer;
-  const { geometry } = chosen;
-  const context = parts.over.getContext("2d");
-  context.clearRect(0, 0, parts.over.width, parts.over.height);
-  const boxes = [...new Set(weights.map(({ window }) => window))].flatMap((window) => rectangles(geometry, window));
-  const region = state.region && boxes.length > 4;
-  if (!region) { // everything that cannot be attended steps back
-    const veil = new Path2D();
-    veil.rect(0, 0, parts.over.width, parts.over.height);
-    for (const box of boxes) veil.rect(...toDevice(viewer, box.top, box.left, box.bottom, box.right));
-    context.fillStyle = colours.veil;
-    context.fill(veil, "evenodd");
-  }
+/** Everything above the picture, as shapes that canvas and SVG both draw, from bottom to top. */
+function shapesOver(viewer) {
+  const { state, geometry, shares, weights, scale } = viewer;
+  const windows = [...new Set(weights.map(({ window }) => window))];
+  const boxes = windows.flatMap((window) => rectangles(geometry, window))
+    .map(({ top, left, bottom, right }) => toDevice(scale, top, left, bottom, right));
+  const [{ stride }, tokens] = [geometry, []];
   if (shares) {
-    context.globalAlpha = state.heat;
-    const { stride } = geometry;
-    eachToken(geometry, shares, ({ row, column, value }) => {
-      context.fillStyle = css(colourOf(COLOURS.attention, value / viewer.peak));
-      context.fillRect(...toDevice(viewer, row * stride, column * stride, (row + 1) * stride, (column + 1) * stride));
-    });
-    context.globalAlpha = 1;
+    eachToken(geometry, shares, ({ row, column, value }) => tokens.push({
+      box: toDevice(scale, row * stride, column * stride, (row + 1) * stride, (column + 1) * stride),
+      colour: css(colourOf(COLOURS.attention, value / viewer.peak)),
+    }));
   }
-  if (!region) {
-    const outline = new Path2D();
-    for (const box of boxes) outline.rect(...toDevice(viewer, box.top, box.left, box.bottom, box.right));
-    strokeTwice(context, outline, 2);
-  }
-  const place = new Path2D();
-  const [top, left, bottom, right] = state.region ?? queryBox(viewer);
-  place.rect(...toDevice(viewer, top, left, bottom, right));
-  strokeTwice(context, place, state.locked || state.region ? 4 : 2, state.region ? [6, 4] : []);
+  const place = toDevice(scale, ...(state.region ?? queryBox(viewer)));
+  return { boxes, tokens, place, spread: windows.length > 1 };
 }
 
-function queryBox({ state, chosen: { geometry: { stride } } }) {
+function queryBox({ state, geometry: { stride } }) {
   const [top, left] = [state.y, state.x].map((at) => Math.floor(at / stride) * stride);
   return [top, left, top + stride, left + stride];
 }
 
-/** Values of a square window as a small picture; each head is shown relative to its own largest value. */
-function drawTile(canvas, values, side, marked, seams) {
-  const peak = values.reduce((a, b) => Math.max(a, b), 1e-12);
-  const small = bitmap([side, side], (index) => [...colourOf(COLOURS.attention, values[index] / peak), 255]);
+function drawOver(viewer) {
+  const { parts, state, colours, film } = viewer;
+  const context = parts.over.getContext("2d");
+  context.clearRect(0, 0, parts.over.width, parts.over.height);
+  const { boxes, tokens, place, spread } = shapesOver(viewer);
+  const outline = new Path2D();
+  if (film == null) {
+    for (const box of boxes) outline.rect(...box);
+    if (!spread) { // everything that cannot be attended steps back
+      const veil = new Path2D(outline);
+      veil.rect(0, 0, parts.over.width, parts.over.height);
+      context.fillStyle = colours.veil;
+      context.fill(veil, "evenodd");
+    }
+    context.globalAlpha = state.heat;
+    for (const { box, colour } of tokens) {
+      context.fillStyle = colour;
+      context.fillRect(...box);
+    }
+    context.globalAlpha = 1;
+    if (!spread) strokeTwice(context, outline, 2);
+  } else drawFilm(viewer, context);
+  const around = new Path2D();
+  around.rect(...place);
+  strokeTwice(context, around, state.locked || state.region ? 4 : 2, state.region ? [6, 4] : []);
+}
+
+function drawFilm({ strip, film, state, scale, opening }, context) {
+  if (!strip?.arrays) return;
+  const [height, width] = opening.size.map((side) => Math.round(side * scale));
+  context.globalAlpha = state.heat;
+  context.imageSmoothingEnabled = false;
+  context.drawImage(stripBitmap(strip, film), 0, 0, width, height);
+  context.globalAlpha = 1;
+}
+
+/** One block's map of a strip; levels are square roots, so that faint shares show. */
+function stripBitmap(strip, index) {
+  const { data, shape: [, height, width] } = strip.arrays.levels;
+  strip.bitmaps ??= [];
+  return (strip.bitmaps[index] ??= bitmap([height, width], (pixels) => {
+    for (let at = 0; at < height * width; at++) {
+      pixels.set(colourOf(COLOURS.attention, data[index * height * width + at] / 255), 4 * at);
+      pixels[4 * at + 3] = 255;
+    }
+  }));
+}
+
+// --- 10. The panels ---------------------------------------------------------------------------------------
+
+/** Values of a square window as a small picture, relative to `peak`; lines where regions meet. */
+function drawTile(canvas, values, side, { peak = Math.max(...values, 1e-12), query = null, seams = { rows: [], columns: [] } }) {
+  const small = bitmap([side, side], (data) => {
+    for (let at = 0; at < side * side; at++) {
+      data.set(colourOf(COLOURS.attention, values[at] / peak), 4 * at);
+      data[4 * at + 3] = 255;
+    }
+  });
   const context = canvas.getContext("2d");
+  const unit = canvas.width / side;
   context.imageSmoothingEnabled = false;
   context.drawImage(small, 0, 0, canvas.width, canvas.height);
-  const unit = canvas.width / side;
   context.strokeStyle = "rgba(255, 255, 255, 0.7)";
+  context.lineWidth = 1;
   context.setLineDash([2, 2]);
   context.beginPath();
   for (const row of seams.rows) { context.moveTo(0, row * unit); context.lineTo(canvas.width, row * unit); }
   for (const column of seams.columns) { context.moveTo(column * unit, 0); context.lineTo(column * unit, canvas.width); }
   context.stroke();
   context.setLineDash([]);
-  if (marked != null) {
-    context.strokeStyle = "#fff";
-    context.lineWidth = 1.5;
-    context.strokeRect((marked % side) * unit + 0.75, Math.floor(marked / side) * unit + 0.75, unit - 1.5, unit - 1.5);
-  }
+  if (query == null) return;
+  context.strokeStyle = "#fff";
+  context.lineWidth = 1.5;
+  context.strokeRect((query % side) * unit + 0.75, Math.floor(query / side) * unit + 0.75, unit - 1.5, unit - 1.5);
 }
 
 /** Rows and columns of a window before which a new region begins. */
 function seamsOf(geometry, window) {
   const { side } = geometry;
-  const lines = { rows: [], columns: [] };
+  const seams = { rows: [], columns: [] };
   for (let at = 1; at < side; at++) {
-    if (regionAt(geometry, window, at * side) !== regionAt(geometry, window, (at - 1) * side)) lines.rows.push(at);
-    if (regionAt(geometry, window, at) !== regionAt(geometry, window, at - 1)) lines.columns.push(at);
+    if (regionAt(geometry, window, at * side) !== regionAt(geometry, window, (at - 1) * side)) seams.rows.push(at);
+    if (regionAt(geometry, window, at) !== regionAt(geometry, window, at - 1)) seams.columns.push(at);
   }
-  return lines;
+  return seams;
 }
 
 function drawHeads(viewer) {
-  const { parts, state, chosen, block, weights } = viewer;
+  const { parts, state, chosen, block, weights, geometry } = viewer;
   buildHeads(viewer);
-  const { geometry } = chosen;
-  parts.headsTitle.textContent = `Heads of ${blockName(chosen)}`;
+  parts.headsTitle.textContent = `Heads of ${blockName(chosen)}${state.edits.length ? ", edited" : ""}`;
   const first = weights.reduce((best, each) => (each.weight > best.weight ? each : best));
-  const seams = seamsOf(geometry, first.window);
+  const inWindow = weights.filter(({ window }) => window === first.window); // a region: where most of it lies
+  const marks = { query: state.region ? null : first.query, seams: seamsOf(geometry, first.window) };
   for (const { head, tile, canvas, caption } of parts.tiles) {
     tile.setAttribute("aria-checked", String(head === state.head));
+    tile.tabIndex = head === state.head ? 0 : -1;
     if (!block) { canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height); continue; }
-    // A region is shown by the window in which most of it lies.
-    const inWindow = weights.filter(({ window }) => window === first.window);
-    const [values] = attentionOf(block, inWindow, head, state.direction).values();
-    drawTile(canvas, values, geometry.side, state.region ? null : first.query, seams);
+    drawTile(canvas, attentionOf(block, inWindow, head, state.direction).get(first.window), geometry.side, marks);
     const entropy = statisticOf(block, "entropy", weights, head), distance = statisticOf(block, "distance", weights, head);
-    caption.textContent = `${entropy.toFixed(1)} bit · ${distance.toFixed(0)} px`;
-    tile.title = `${headName(head, chosen.heads)}: entropy ${entropy.toFixed(2)} bit `
-      + `(${(2 ** entropy).toFixed(1)} keys), mean distance ${distance.toFixed(1)} px`;
+    caption.textContent = `${entropy.toFixed(1)} nat · ${distance.toFixed(0)} px`;
+    tile.title = `${headName(head, chosen.heads)}: entropy ${entropy.toFixed(2)} nat (as wide as ${Math.exp(entropy).toFixed(1)} `
+      + `equal keys), mean distance ${distance.toFixed(1)} px`;
   }
 }
 
 function drawShares(viewer) {
-  const { parts, state, chosen, block, weights, shares, opening } = viewer;
-  if (!shares) { parts.shares.replaceChildren(make("p", { class: "swv-note" }, viewer.trouble ?? "loading …")); return; }
-  const { byClass, padding } = classShares(
-    chosen.geometry, shares, opening.arrays.labels.data, opening.size, opening.classes.length);
+  const { parts, state, block, weights, shares, opening, before, geometry } = viewer;
+  if (!shares || !before) return parts.shares.replaceChildren(note(viewer.trouble ?? "running the model …"));
+  const segmentation = viewer.after ?? before;
+  const { byClass, padding } = classShares(geometry, shares, segmentation.labels, opening.size, opening.classes.length);
   const rows = [...byClass].map((share, index) => ({ name: opening.classes[index], share, colour: css(opening.palette[index]) }));
+  const total = rows.reduce((sum, { share }) => sum + share, padding);
   rows.sort((a, b) => b.share - a.share);
   const shown = rows.slice(0, 5).filter(({ share }) => share >= 0.0005);
-  if (padding > 0) shown.push({ name: "padding", share: padding, padding: true });
-  const total = state.direction === "query" ? 1 : rows.reduce((sum, { share }) => sum + share, padding);
-  const lines = shown.map(({ name, share, colour, padding: hatched }) => make("div", { class: "swv-share" },
-    make("span", { class: hatched ? "swv-swatch swv-hatched" : "swv-swatch", style: colour ? `background:${colour}` : null }),
+  if (padding > 0) shown.push({ name: "padding", share: padding });
+  const bars = shown.map(({ name, share, colour }) => make("div", { class: "swv-share" },
+    make("span", { class: colour ? "swv-swatch" : "swv-swatch swv-hatched", style: colour && `background:${colour}` }),
     make("span", {}, name),
     make("span", { class: "swv-bar" }, make("i", { style: `width:${(100 * share) / Math.max(total, 1e-9)}%` })),
     make("b", {}, formatShare(share))));
-  if (chosen.geometry.shift && state.direction === "query") {
-    lines.push(make("p", { class: "swv-note" }, `across seams: ${formatShare(seamShare(block, weights, state.head))}`));
-  }
-  parts.shares.replaceChildren(...lines);
+  if (state.direction === "key") bars.push(note("Each token's own attention sums to 1; here is what they give to this one."));
+  else if (geometry.shift) bars.push(note(`across seams: ${formatShare(seamShare(block, weights, state.head))}`));
+  return parts.shares.replaceChildren(...bars);
+}
+
+const SPLIT_NAMES = {
+  content: ["content", "softmax of query · key alone"],
+  position: ["position", "softmax of the position bias alone"],
+  unmasked: ["no mask", "content and position, the mask off"],
+};
+
+function drawEdits(viewer) {
+  const { parts, state, opening, before, after, chosen } = viewer;
+  if (!opening.live) return;
+  for (const name of Object.keys(EDIT_NAMES)) parts.edits[name].checked = state.edits.includes(name);
+  const off = silenced(viewer);
+  parts.silence.disabled = !off;
+  parts.silence.textContent = !off ? "Choose a head to silence it"
+    : `${state.edits.includes(off) ? "Restore" : "Silence"} head ${state.head} of ${blockName(chosen)}`;
+  parts.silent.replaceChildren(...state.edits.filter((name) => name.startsWith("off-")).map((name) =>
+    button(`${name.slice(4).replaceAll("-", "·")} ×`, () => toggleEdit(viewer, name), { title: "restore this head (stage·block·head)" })));
+  parts.compare.hidden = !after;
+  parts.compareText.hidden = !state.edits.length;
+  parts.compareText.textContent = !after || !before ? viewer.trouble ?? "running the edited model …"
+    : `before | after: ${after.flipped.toLocaleString("en")} of ${before.labels.length.toLocaleString("en")} pixels `
+      + `(${formatShare(after.flipped / before.labels.length)}) change their class.`;
+}
+
+function drawSplit(viewer) {
+  const { parts, state, chosen, geometry, shares, opening } = viewer;
+  if (!opening.live) return undefined;
+  if (state.edits.length) return parts.split.replaceChildren(note("for the unedited model"));
+  if (state.region || state.direction === "key") return parts.split.replaceChildren(note("for a single query"));
+  const args = { stage: state.stage, block: state.block, y: state.y, x: state.x };
+  const answer = viewer.resting ? want(viewer, "split", "split", args) : null;
+  if (answer?.trouble) return parts.split.replaceChildren(note(answer.trouble));
+  if (!answer || !shares) { parts.split.dataset.waiting = "true"; return undefined; }
+  delete parts.split.dataset.waiting;
+  const { header: { window, query, divergence }, arrays } = answer;
+  const mean = ({ data, shape: [heads, area] }) => {
+    const rows = state.head < 0 ? [...Array(heads).keys()] : [state.head];
+    return Float32Array.from({ length: area }, (_, key) => rows.reduce((sum, head) => sum + data[head * area + key], 0) / rows.length);
+  };
+  const distance = (part) => {
+    const each = state.head < 0 ? divergence[part] : [divergence[part][state.head]];
+    return each.reduce((sum, value) => sum + value, 0) / each.length;
+  };
+  const tiles = Object.entries(SPLIT_NAMES).map(([part, [name, meaning]]) => {
+    const canvas = make("canvas", { width: 64, height: 64, role: "img", "aria-label": `${name}: ${meaning}` });
+    drawTile(canvas, mean(arrays[part]), geometry.side, { query, seams: seamsOf(geometry, window) });
+    const nats = distance(part === "unmasked" ? "mask" : part);
+    return make("figure", { title: meaning }, canvas, make("figcaption", {}, name, make("small", {}, `KL ${nats.toFixed(2)} nat`)));
+  });
+  return parts.split.replaceChildren(...tiles, note(
+    `What each part alone would attend, ${headName(state.head, chosen.heads)}; KL: how far the pattern is from it, mean over the picture.`));
 }
 
 function drawBias(viewer) {
   const { parts, state, block, chosen } = viewer;
-  if (!block) return;
+  const key = `${state.stage}.${state.block}.${state.head}`;
+  if (!block || parts.bias.dataset.shown === key) return;
+  parts.bias.dataset.shown = key;
   const [heads, side] = block.bias.shape;
-  const chosenHeads = state.head < 0 ? Array.from({ length: heads }, (_, head) => head) : [state.head];
+  const averaged = state.head < 0 ? [...Array(heads).keys()] : [state.head];
   const table = new Float32Array(side * side);
-  for (const head of chosenHeads) {
-    for (let at = 0; at < table.length; at++) table[at] += block.bias.data[head * table.length + at] / chosenHeads.length;
+  for (const head of averaged) {
+    for (let at = 0; at < table.length; at++) table[at] += block.bias.data[head * table.length + at] / averaged.length;
   }
   const peak = table.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-6);
-  // Stored by query - key; turned by 180 degrees, so that a key to the right of the query is drawn to the right.
-  const small = bitmap([side, side], (index) =>
-    [...colourOf(COLOURS.signed, 0.5 + table[table.length - 1 - index] / (2 * peak)), 255]);
+  const small = bitmap([side, side], (data) => {
+    for (let at = 0; at < table.length; at++) {
+      data.set(colourOf(COLOURS.signed, 0.5 + table[at] / (2 * peak)), 4 * at);
+      data[4 * at + 3] = 255;
+    }
+  });
   [parts.bias.width, parts.bias.height] = [8 * side, 8 * side];
   const context = parts.bias.getContext("2d");
   context.imageSmoothingEnabled = false;
   context.drawImage(small, 0, 0, parts.bias.width, parts.bias.height);
   context.strokeStyle = "#000";
-  context.strokeRect(8 * ((side - 1) / 2) + 0.5, 8 * ((side - 1) / 2) + 0.5, 7, 7);
-  parts.bias.setAttribute("aria-label", `Relative position bias of ${headName(state.head, chosen.heads)}`);
-  parts.biasText.textContent = `Added to the scores of keys around the query (the square), ${headName(state.head, chosen.heads)}: `
-    + `purple −${peak.toFixed(2)}, orange +${peak.toFixed(2)}.`;
+  context.strokeRect(4 * (side - 1) + 0.5, 4 * (side - 1) + 0.5, 7, 7);
+  const name = headName(state.head, chosen.heads);
+  parts.bias.setAttribute("aria-label", `Relative position bias, ${name}`);
+  parts.biasText.textContent = `Added to the scores of keys around the query (the square), ${name}: `
+    + `purple −${peak.toFixed(2)}, white 0, orange +${peak.toFixed(2)}.`;
+}
+
+/** The pixel whose strip is shown: the query, or in an offline file the nearest one that is kept. */
+function stripPixel({ opening: { stripEvery, size }, state }) {
+  if (!stripEvery) return [state.y, state.x].map((at) => 4 * Math.floor(at / 4)); // the finest tokens are 4 px wide
+  return [state.y, state.x].map((at, axis) =>
+    Math.min(size[axis] - 1, stripEvery * Math.floor(at / stripEvery) + Math.floor(stripEvery / 2)));
 }
 
 function drawStrip(viewer) {
-  const { parts, state, opening, bitmaps, colours } = viewer;
+  const { parts, state, opening, bitmaps, colours, film } = viewer;
+  if (opening.stripEvery >= 0 && (viewer.resting || opening.stripEvery)) {
+    const [y, x] = stripPixel(viewer);
+    viewer.strip = want(viewer, "strip", "strip", { kind: state.strip, y, x, ...editsOf(state) }) ?? viewer.strip;
+  }
+  const maps = viewer.strip?.arrays;
   const density = Math.min(2, window.devicePixelRatio || 1);
   const [height, width] = opening.size;
   const wide = Math.round(64 * density), scale = wide / width, tall = Math.round(height * scale);
-  for (const { stage, block, geometry, cell, canvas } of parts.cells) {
-    cell.setAttribute("aria-checked", String(stage === state.stage && block === state.block));
+  parts.cells.forEach((each, index) => {
+    const { stage, block, cell, canvas } = each, geometry = editedGeometry(state, each);
+    const checked = stage === state.stage && block === state.block;
+    cell.setAttribute("aria-checked", String(checked));
+    cell.tabIndex = checked ? 0 : -1;
+    cell.classList.toggle("swv-playing", index === film);
     if (canvas.width !== wide || canvas.height !== tall) [canvas.width, canvas.height] = [wide, tall];
     const context = canvas.getContext("2d");
     context.drawImage(bitmaps.image, 0, 0, wide, tall);
     context.fillStyle = colours.veil;
     context.fillRect(0, 0, wide, tall);
-    const { window } = locate(geometry, state.y, state.x);
-    for (const { top, left, bottom, right } of rectangles(geometry, window)) {
-      const [y, x] = [Math.round(top * scale), Math.round(left * scale)];
-      const [h, w] = [Math.max(2, Math.round(bottom * scale) - y), Math.max(2, Math.round(right * scale) - x)];
-      context.fillStyle = css(colourOf(COLOURS.attention, 0.75), 0.85);
-      context.fillRect(x, y, w, h);
+    if (maps) {
+      context.globalAlpha = 0.8;
+      context.drawImage(stripBitmap(viewer.strip, index), 0, 0, wide, tall);
+      context.globalAlpha = 1;
     }
-  }
+    const outline = new Path2D();
+    for (const { top, left, bottom, right } of rectangles(geometry, locate(geometry, state.y, state.x).window)) {
+      outline.rect(...toDevice(scale, top, left, bottom, right));
+    }
+    context.strokeStyle = "#fff";
+    context.lineWidth = density;
+    context.stroke(outline);
+  });
+  for (const [kind, node] of Object.entries(parts.kinds)) node.setAttribute("aria-pressed", String(kind === state.strip));
+  parts.play.textContent = film == null ? "▶ Play" : "■ Stop";
+  parts.stripText.textContent = film == null ? viewer.strip?.trouble ?? STRIP_NAMES[state.strip][1] : filmText(viewer);
+}
+
+function filmText({ strip, film, opening, state }) {
+  const where = `After ${blockName(opening.blocks[film])}`;
+  const share = strip?.header?.shares?.[film];
+  if (share == null) return `${where} …`;
+  if (state.strip === "reach") return `${where}, ${formatShare(share)} of the picture can influence the query's token.`;
+  return `${where}, ${formatShare(1 - share)} of the query's token comes from the picture, ${formatShare(share)} went to padding.`;
 }
 
 function drawWords(viewer) {
-  const { parts, state, opening, chosen, pointer } = viewer;
-  const { geometry } = chosen;
+  const { parts, state, opening, geometry, pointer, before, after } = viewer;
+  const segmentation = after ?? before;
   const describe = (y, x) => {
-    const index = y * opening.size[1] + x;
-    const name = opening.classes[opening.arrays.labels.data[index]];
-    return `${name} (${formatShare(opening.arrays.confidence.data[index] * opening.arrays.confidence.step)} sure)`;
+    if (!segmentation) return "…";
+    const index = y * opening.size[1] + x, { data, step } = segmentation.confidence;
+    return `${opening.classes[segmentation.labels[index]]} (${formatShare(data[index] * step)} sure)`;
   };
   const { window } = locate(geometry, state.y, state.x);
   const role = state.direction === "query" ? "Query" : "Key";
@@ -853,108 +1159,43 @@ function drawWords(viewer) {
     : `${role} token (row ${Math.floor(state.y / geometry.stride)}, column ${Math.floor(state.x / geometry.stride)}), `
       + `pixel (y ${state.y}, x ${state.x}): ${describe(state.y, state.x)}. `
       + `Window ${window} of ${geometry.windows}, ${geometry.side} × ${geometry.side} tokens of ${geometry.stride} px.`;
-  const lines = [make("span", {}, words)];
-  if (pointer && (state.locked || state.region)) lines.push(make("span", {}, underPointer(viewer, describe)));
-  parts.readout.replaceChildren(...lines);
+  parts.readout.textContent = words + (pointer && (state.locked || state.region) ? underPointer(viewer, describe) : "");
   parts.scaleMax.textContent = viewer.shares ? `${formatShare(viewer.peak)} a token` : "…";
   parts.direction.textContent = state.direction === "query" ? "What does it look at?" : "Who looks at it?";
   parts.direction.setAttribute("aria-pressed", String(state.direction === "key"));
   for (const layer of LAYERS) parts.layers[layer].checked = state.layers.includes(layer);
 }
 
-function underPointer({ pointer, shares, chosen: { geometry }, state, opening }, describe) {
-  const [y, x] = pointer;
-  const found = locate(geometry, y, x);
-  const value = found && shares?.get(found.window)?.[found.query];
-  const distance = Math.hypot(y - state.y, x - state.x);
-  const inside = y < opening.size[0] && x < opening.size[1];
-  const what = inside ? describe(y, x) : "padding";
-  if (value == null) return ` Under the pointer: ${what}, outside the window: no attention.`;
-  return ` Under the pointer: ${formatShare(value)} on ${what}, ${distance.toFixed(0)} px away.`;
-}
-
-// --- 9. From state to picture -----------------------------------------------------------------------------
-
-/**
- * Something changed; draw in the next frame what depends on it.
- * "query": place or head; "block": another block; "base": layers, opacity, size, theme.
- */
-function changed(viewer, what) {
-  viewer.stale.add(what);
-  if (viewer.frame) return;
-  viewer.frame = requestAnimationFrame(() => {
-    viewer.frame = 0;
-    const stale = viewer.stale;
-    viewer.stale = new Set();
-    redraw(viewer, stale);
-  });
-}
-
-function redraw(viewer, stale) {
-  const started = performance.now();
-  const { state, opening, parts } = viewer;
-  clampState(state, opening);
-  viewer.chosen = parts.cells.find(({ stage, block }) => stage === state.stage && block === state.block);
-  if (stale.has("block")) fetchBlock(viewer);
-  look(viewer);
-  if (stale.has("base") || stale.has("block")) { fit(viewer); drawBase(viewer); }
-  drawOver(viewer);
-  drawHeads(viewer);
-  drawShares(viewer);
-  if (viewer.biasShown !== `${state.stage}.${state.block}.${state.head}.${Boolean(viewer.block)}`) {
-    viewer.biasShown = `${state.stage}.${state.block}.${state.head}.${Boolean(viewer.block)}`;
-    drawBias(viewer);
+function underPointer({ pointer: [y, x], shares, geometry, state, opening }, describe) {
+  const what = y < opening.size[0] && x < opening.size[1] ? describe(y, x) : "padding";
+  const row = Math.floor(y / geometry.stride), column = Math.floor(x / geometry.stride);
+  let value = null;
+  for (const [window, values] of shares ?? []) {
+    eachToken(geometry, new Map([[window, values]]), (token) => { if (token.row === row && token.column === column) value = token.value; });
   }
-  drawStrip(viewer);
-  drawWords(viewer);
-  viewer.root.dataset.ready = String(Boolean(viewer.block));
-  viewer.root.dataset.state = formatState(state);
-  viewer.lastDraw = performance.now() - started;
-}
-
-/** What is attended now: the tokens asked about, their shares, and the largest of these. */
-function look(viewer) {
-  const { state, chosen, opening } = viewer;
-  const [top, left, bottom, right] = state.region ?? [state.y, state.x, state.y + 1, state.x + 1];
-  viewer.weights = tokenWeights(chosen.geometry, { top, left, bottom, right }, opening.size);
-  viewer.block = viewer.blockKey === `${state.stage}.${state.block}` ? viewer.loaded : null;
-  viewer.shares = viewer.block && attentionOf(viewer.block, viewer.weights, state.head, state.direction);
-  viewer.peak = 1e-9;
-  for (const values of viewer.shares?.values() ?? []) for (const value of values) if (value > viewer.peak) viewer.peak = value;
-}
-
-async function fetchBlock(viewer) {
-  const { stage, block } = viewer.state;
-  const key = `${stage}.${block}`;
-  if (viewer.blockKey === key || viewer.fetching === key) return;
-  viewer.fetching = key;
-  viewer.trouble = null;
-  try {
-    const { header, arrays } = await viewer.transport.request("block", { stage, block });
-    if (viewer.fetching !== key) return; // another block was chosen meanwhile
-    const [, heads] = arrays.levels.shape;
-    viewer.loaded = { ...arrays, heads, geometry: makeGeometry(header.geometry) };
-    viewer.blockKey = key;
-  } catch (error) {
-    viewer.trouble = `${blockName({ stage, block })}: ${error.message}.`;
-  }
-  if (viewer.fetching === key) viewer.fetching = null;
-  changed(viewer, "query");
+  if (value == null) return ` Under the pointer: ${what}, outside the window, no attention.`;
+  return ` Under the pointer: ${formatShare(value)} on ${what}, ${Math.hypot(y - state.y, x - state.x).toFixed(0)} px away.`;
 }
 
 function announce(viewer) {
   const { parts, state, chosen } = viewer;
-  requestAnimationFrame(() => { // after the picture
+  requestAnimationFrame(() => requestAnimationFrame(() => { // after the picture
     parts.announce.textContent = `${parts.readout.textContent} ${blockName(chosen)}, ${headName(state.head, chosen.heads)}. `
       + [...parts.shares.querySelectorAll(".swv-share")].map((line) => line.textContent).join(", ");
-  });
+  }));
 }
 
-// --- 10. Pointer and keys ---------------------------------------------------------------------------------
+// --- 11. Pointer and keys ---------------------------------------------------------------------------------
 
 function toggleLayer(viewer, layer) {
   const { state } = viewer;
   state.layers = LAYERS.filter((each) => (each === layer) !== state.layers.includes(each));
+  changed(viewer, "base");
+}
+
+function toggleEdit(viewer, name) {
+  const { state } = viewer;
+  state.edits = state.edits.includes(name) ? state.edits.filter((each) => each !== name) : [...state.edits, name].sort();
   changed(viewer, "base");
 }
 
@@ -964,11 +1205,35 @@ function reverse(viewer) {
 }
 
 function setLock(viewer, locked) {
-  viewer.state.locked = locked;
-  viewer.state.region = null;
-  changed(viewer, "query");
+  Object.assign(viewer.state, { locked, region: null });
+  changed(viewer, "base");
   if (locked) announce(viewer);
 }
+
+/** The place changed: draw it now, and what Python must compute once the pointer rests. */
+function moved(viewer) {
+  clearTimeout(viewer.rest);
+  viewer.resting = false;
+  viewer.rest = setTimeout(() => { viewer.resting = true; changed(viewer, "query"); }, 150);
+  changed(viewer, "query");
+}
+
+function play(viewer) {
+  clearInterval(viewer.playing);
+  const last = viewer.parts.cells.length - 1;
+  if (viewer.film != null) viewer.film = null;
+  else {
+    viewer.film = 0;
+    viewer.playing = setInterval(() => {
+      if (viewer.film < last) viewer.film += 1;
+      else { viewer.film = null; clearInterval(viewer.playing); }
+      changed(viewer, "query");
+    }, FRAME_MILLISECONDS);
+  }
+  changed(viewer, "query");
+}
+
+const FRAME_MILLISECONDS = 700;
 
 function listenToPointer(viewer) {
   const { parts, state } = viewer;
@@ -977,30 +1242,32 @@ function listenToPointer(viewer) {
     const unit = extent(viewer)[1] / box.width;
     return [Math.floor((event.clientY - box.top) * unit), Math.floor((event.clientX - box.left) * unit)];
   };
-  let pressed = null;
+  let pressed = null, dragged = false;
   parts.over.addEventListener("pointermove", (event) => {
-    viewer.pointer = at(event);
+    const [y, x] = (viewer.pointer = at(event));
     if (pressed) {
-      const [y, x] = viewer.pointer;
-      if (Math.hypot(y - pressed[0], x - pressed[1]) * viewer.scale > 12) {
-        state.region = [Math.min(y, pressed[0]), Math.min(x, pressed[1]), Math.max(y, pressed[0]) + 1, Math.max(x, pressed[1]) + 1];
-        state.locked = true;
+      dragged ||= Math.hypot(event.clientY - pressed.clientY, event.clientX - pressed.clientX) > 6;
+      const [fromY, fromX] = at(pressed);
+      if (dragged) {
+        const region = [Math.min(y, fromY), Math.min(x, fromX), Math.max(y, fromY) + 1, Math.max(x, fromX) + 1];
+        Object.assign(state, { region, locked: true, y: (region[0] + region[2]) >> 1, x: (region[1] + region[3]) >> 1 });
       }
-    } else if (!state.locked && !state.region) [state.y, state.x] = viewer.pointer;
-    changed(viewer, "query");
+    } else if (!state.locked) Object.assign(state, { y, x });
+    moved(viewer);
   });
   parts.over.addEventListener("pointerdown", (event) => {
-    pressed = at(event);
+    [pressed, dragged] = [event, false];
     parts.over.setPointerCapture(event.pointerId);
   });
   parts.over.addEventListener("pointerup", (event) => {
     if (!pressed) return;
-    const dragged = state.region && Math.hypot(at(event)[0] - pressed[0], at(event)[1] - pressed[1]) * viewer.scale > 12;
     pressed = null;
     if (dragged) return announce(viewer);
-    const lock = !(state.locked || state.region);
-    if (lock || event.pointerType === "touch") [state.y, state.x] = at(event);
-    setLock(viewer, lock || event.pointerType === "touch");
+    const touch = event.pointerType === "touch"; // a finger cannot hover: every tap asks anew
+    const lock = touch || !state.locked;
+    if (lock) [state.y, state.x] = at(event);
+    moved(viewer);
+    setLock(viewer, lock);
   });
   parts.over.addEventListener("pointerleave", () => { viewer.pointer = null; changed(viewer, "query"); });
 }
@@ -1011,19 +1278,19 @@ function listenToKeys(viewer) {
     const index = opening.blocks.findIndex(({ stage, block }) => stage === state.stage && block === state.block);
     const next = opening.blocks[Math.max(0, Math.min(opening.blocks.length - 1, index + by))];
     Object.assign(state, { stage: next.stage, block: next.block });
-    changed(viewer, "block");
+    changed(viewer, "base");
   };
-  const move = (down, right, shift) => {
-    const { stride, side } = viewer.chosen.geometry;
-    const by = stride * (shift ? side : 1);
+  const move = (down, right, byWindow) => {
+    const { stride, side } = viewer.geometry;
+    const by = stride * (byWindow ? side : 1);
     Object.assign(state, { y: state.y + down * by, x: state.x + right * by, region: null, locked: true });
-    changed(viewer, "query");
+    moved(viewer);
   };
   const turn = (by) => { state.head += by; changed(viewer, "query"); };
   const actions = {
     "[": () => step(-1), "]": () => step(1), ",": () => turn(-1), ".": () => turn(1),
     " ": () => setLock(viewer, !state.locked), r: () => reverse(viewer), Escape: () => setLock(viewer, false),
-    "?": () => parts.help.showModal(),
+    "?": () => parts.help.showModal(), m: () => play(viewer),
     g: () => toggleLayer(viewer, "grid"), h: () => toggleLayer(viewer, "shifted"), s: () => toggleLayer(viewer, "seams"),
     p: () => toggleLayer(viewer, "padding"), o: () => toggleLayer(viewer, "outlines"),
     ArrowUp: (shift) => move(-1, 0, shift), ArrowDown: (shift) => move(1, 0, shift),
@@ -1031,8 +1298,8 @@ function listenToKeys(viewer) {
   };
   root.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || parts.help.open) return;
-    const control = event.target.closest("input, button, select");
-    // Arrows and space belong to a focused slider or button; the letters work from anywhere in the viewer.
+    // Space, Enter and arrows belong to a focused control; all other keys work from anywhere in the viewer.
+    const control = event.target.closest("input, button");
     if (control && (event.key === " " || event.key === "Enter" || (control.type === "range" && event.key.startsWith("Arrow")))) return;
     const action = actions[event.key] ?? actions[event.key.toLowerCase()];
     if (!action) return;
@@ -1047,14 +1314,17 @@ function listenToKeys(viewer) {
 function followTheme(viewer) {
   const { root } = viewer;
   const system = window.matchMedia("(prefers-color-scheme: dark)");
-  const update = () => {
+  const isDark = () => {
     const { body, documentElement } = document;
-    const marked = body.dataset.jpThemeLight ?? (body.dataset.vscodeThemeKind && String(!/dark|high-contrast$/.test(body.dataset.vscodeThemeKind)));
-    const gradio = document.querySelector("gradio-app, .gradio-container");
-    const dark = marked ? marked === "false" : gradio ? body.classList.contains("dark") || documentElement.classList.contains("dark") : system.matches;
-    root.dataset.theme = dark ? "dark" : "light";
+    if (body.dataset.jpThemeLight) return body.dataset.jpThemeLight === "false";
+    if (body.dataset.vscodeThemeKind) return /dark|high-contrast$/.test(body.dataset.vscodeThemeKind);
+    if (document.querySelector("gradio-app, .gradio-container")) return [body, documentElement].some((node) => node.classList.contains("dark"));
+    return system.matches;
+  };
+  const update = () => {
+    root.dataset.theme = isDark() ? "dark" : "light";
     const style = getComputedStyle(root);
-    viewer.colours = Object.fromEntries(["panel", "line", "veil"].map((name) => [name, style.getPropertyValue(`--swv-${name}`).trim()]));
+    viewer.colours = Object.fromEntries(["page", "panel", "line", "text", "veil"].map((name) => [name, style.getPropertyValue(`--swv-${name}`).trim()]));
     if (viewer.chosen) changed(viewer, "base");
   };
   const observer = new MutationObserver(update);
@@ -1064,16 +1334,205 @@ function followTheme(viewer) {
   return () => { observer.disconnect(); system.removeEventListener("change", update); };
 }
 
-// --- 11. Entry points -------------------------------------------------------------------------------------
+// --- 12. Saving what is seen ------------------------------------------------------------------------------
+
+/** Both canvases as one, with a caption below that says what is seen. */
+function composite({ parts, colours, chosen, state, opening }) {
+  const { width, height } = parts.base;
+  const size = Math.max(11, Math.round(width / 48));
+  const canvas = make("canvas", { width, height: height + 3 * size });
+  const context = canvas.getContext("2d");
+  context.fillStyle = colours.page;
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.drawImage(parts.base, 0, 0);
+  context.drawImage(parts.over, 0, 0);
+  context.fillStyle = colours.text;
+  context.font = `${size}px system-ui, sans-serif`;
+  context.fillText(captionOf({ opening, chosen, state }), 0.5 * size, height + 1.9 * size, width - size);
+  return canvas;
+}
+
+const captionOf = ({ opening, chosen, state }) => `${opening.title}, ${blockName(chosen)} (${kindOf(editedGeometry(state, chosen))}-MSA), `
+  + `${headName(state.head, chosen.heads)}, ${state.region ? "region" : state.direction} `
+  + `${state.region ? `[${state.region.join(", ")}]` : `y ${state.y}, x ${state.x}`}`
+  + `${state.edits.length ? `, ${state.edits.join(", ")}` : ""}`;
+
+function download(blob, name) {
+  const link = make("a", { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+const fileName = ({ state }, ending) => `attention-${state.stage}-${state.block}-y${state.y}-x${state.x}.${ending}`;
+
+function savePng(viewer) {
+  composite(viewer).toBlob((blob) => download(blob, fileName(viewer, "png")));
+}
+
+/** The picture as an SVG: the photograph as pixels, everything above it as shapes. */
+export function svgOf({ width, height, picture, shapes, heat, caption, colours }) {
+  const size = Math.max(11, Math.round(width / 48));
+  const box = ([x, y, w, h]) => `x="${x}" y="${y}" width="${w}" height="${h}"`;
+  const escape = (text) => text.replace(/[&<>"]/g, (letter) => `&#${letter.charCodeAt(0)};`);
+  const outlines = [...(shapes.spread ? [] : shapes.boxes), shapes.place].flatMap((each) => [
+    `<rect ${box(each)} fill="none" stroke="#000" stroke-opacity="0.55" stroke-width="4"/>`,
+    `<rect ${box(each)} fill="none" stroke="#fff" stroke-width="2"/>`,
+  ]);
+  const hole = shapes.boxes.map(([x, y, w, h]) => `M${x} ${y}h${w}v${h}h${-w}z`).join("");
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height + 3 * size}">`,
+    `<title>${escape(caption)}</title>`,
+    `<rect width="${width}" height="${height + 3 * size}" fill="${colours.page}"/>`,
+    `<image width="${width}" height="${height}" href="${picture}"/>`,
+    shapes.spread ? "" : `<path d="M0 0h${width}v${height}h${-width}z${hole}" fill="${colours.veil}" fill-rule="evenodd"/>`,
+    `<g fill-opacity="${heat}" shape-rendering="crispEdges">`,
+    ...shapes.tokens.map(({ box: each, colour }) => `<rect ${box(each)} fill="${colour}"/>`),
+    "</g>",
+    ...outlines,
+    `<text x="${0.5 * size}" y="${height + 1.9 * size}" font-family="system-ui, sans-serif" font-size="${size}" fill="${colours.text}">`
+      + `${escape(caption)}</text>`,
+    "</svg>",
+  ].join("\n");
+}
+
+function saveSvg(viewer) {
+  const { parts, state, colours } = viewer;
+  const { width, height } = parts.base;
+  const text = svgOf({
+    width, height, picture: parts.base.toDataURL("image/png"), shapes: shapesOver(viewer),
+    heat: state.heat, caption: captionOf(viewer), colours,
+  });
+  download(new Blob([text], { type: "image/svg+xml" }), fileName(viewer, "svg"));
+}
+
+/** The strip as an animated GIF, one frame a block. */
+function saveGif(viewer) {
+  const { opening, bitmaps, strip, state } = viewer;
+  if (!strip?.arrays) return;
+  const [tall, wide] = opening.size, shrink = Math.min(1, 480 / Math.max(tall, wide));
+  const [height, width] = [tall, wide].map((side) => Math.max(1, Math.round(side * shrink)));
+  const canvas = make("canvas", { width, height });
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  const frames = opening.blocks.map((each, index) => {
+    context.globalAlpha = 1;
+    context.drawImage(bitmaps.image, 0, 0, width, height);
+    context.globalAlpha = state.heat;
+    context.imageSmoothingEnabled = false;
+    context.drawImage(stripBitmap(strip, index), 0, 0, width, height);
+    context.globalAlpha = 1;
+    context.font = "13px system-ui, sans-serif";
+    const text = `${blockName(each)} (${kindOf(makeGeometry(each.geometry))})`;
+    context.fillStyle = "rgba(0, 0, 0, 0.6)";
+    context.fillRect(0, height - 22, context.measureText(text).width + 16, 22);
+    context.fillStyle = "#fff";
+    context.fillText(text, 8, height - 7);
+    return toPalette(context.getImageData(0, 0, width, height).data, width);
+  });
+  const bytes = encodeGif(width, height, GIF_PALETTE, frames, FRAME_MILLISECONDS / 10);
+  download(new Blob([bytes], { type: "image/gif" }), fileName(viewer, "gif"));
+}
+
+// A GIF has 256 colours: 6 reds, 7 greens, 6 blues, with an ordered pattern of dots between them.
+const GIF_PALETTE = Uint8Array.from({ length: 768 }, (_, at) => {
+  const index = Math.floor(at / 3), levels = [Math.floor(index / 42) / 5, (Math.floor(index / 6) % 7) / 6, (index % 6) / 5];
+  return Math.min(255, Math.round(255 * levels[at % 3]));
+});
+const BAYER = [0, 8, 2, 10, 12, 4, 14, 6, 3, 11, 1, 9, 15, 7, 13, 5];
+
+function toPalette(pixels, width) {
+  return Uint8Array.from({ length: pixels.length / 4 }, (_, index) => {
+    const dot = (BAYER[4 * (Math.floor(index / width) % 4) + ((index % width) % 4)] + 0.5) / 16;
+    const level = (channel, steps) => Math.min(steps, Math.floor((pixels[4 * index + channel] / 255) * steps + dot));
+    return 42 * level(0, 5) + 6 * level(1, 6) + level(2, 5);
+  });
+}
+
+/**
+ * An endless animated GIF (GIF89a). palette: 768 bytes RGB; frames: one palette index a pixel;
+ * delay in hundredths of a second.
+ */
+export function encodeGif(width, height, palette, frames, delay) {
+  const bytes = [];
+  const text = (letters) => bytes.push(...[...letters].map((letter) => letter.charCodeAt(0)));
+  const short = (value) => bytes.push(value & 255, (value >> 8) & 255);
+  text("GIF89a");
+  short(width);
+  short(height);
+  bytes.push(0xf7, 0, 0, ...palette);
+  bytes.push(0x21, 0xff, 11);
+  text("NETSCAPE2.0");
+  bytes.push(3, 1, 0, 0, 0); // repeat for ever
+  for (const frame of frames) {
+    bytes.push(0x21, 0xf9, 4, 4);
+    short(Math.round(delay));
+    bytes.push(0, 0, 0x2c, 0, 0, 0, 0);
+    short(width);
+    short(height);
+    bytes.push(0, 8);
+    const packed = lzw(frame);
+    for (let at = 0; at < packed.length; at += 255) {
+      const part = packed.subarray(at, at + 255);
+      bytes.push(part.length, ...part);
+    }
+    bytes.push(0);
+  }
+  bytes.push(0x3b);
+  return Uint8Array.from(bytes);
+}
+
+/** GIF's variant of LZW for 8-bit indices: codes grow from 9 to 12 bits, then the table starts anew. */
+function lzw(indices) {
+  const CLEAR = 256, END = 257;
+  const out = [];
+  let buffer = 0, filled = 0, width = 9, table = new Map(), next = 258;
+  const emit = (code) => {
+    buffer |= code << filled;
+    filled += width;
+    while (filled >= 8) { out.push(buffer & 255); buffer >>>= 8; filled -= 8; }
+  };
+  emit(CLEAR);
+  let prefix = indices[0];
+  for (let at = 1; at < indices.length; at++) {
+    const key = (prefix << 8) | indices[at];
+    if (table.has(key)) { prefix = table.get(key); continue; }
+    emit(prefix);
+    if (next === 4096) {
+      emit(CLEAR);
+      [table, next, width] = [new Map(), 258, 9];
+    } else {
+      table.set(key, next);
+      if (next === 1 << width) width += 1;
+      next += 1;
+    }
+    prefix = indices[at];
+  }
+  emit(prefix);
+  emit(END);
+  if (filled) out.push(buffer & 255);
+  return Uint8Array.from(out);
+}
+
+async function copyPermalink(viewer) {
+  const text = formatState(viewer.state);
+  try {
+    await navigator.clipboard.writeText(text);
+    viewer.parts.saved.textContent = "copied; explore(model, image, state=…) takes it";
+  } catch { // no clipboard without permission: show it instead
+    viewer.parts.saved.textContent = text;
+  }
+}
+
+// --- 13. Entry points -------------------------------------------------------------------------------------
 
 /**
  * Put a viewer into an element.
  *
- * transport: {request(name, args) -> Promise<{header, arrays}>, close()}; options.state: a permalink string.
- * Returns {state, permalink(), set(fields), close()}.
+ * transport: {request(name, args) -> Promise<{header, arrays}>, close()}.
+ * options: state, a permalink string to begin with; onstate(permalink), called when it changes.
+ * Returns {root, state, permalink(), set(fields), close()}.
  */
-export async function mount(element, transport, options = {}) {
-  const root = make("div", { class: "swinviz-explorer", "data-ready": "false" }, make("p", { class: "swv-note" }, "running the model …"));
+export async function mount(element, transport, { state: text = "", onstate = null } = {}) {
+  const root = make("div", { class: "swinviz-explorer", "data-ready": "false" }, note("opening …"));
   element.replaceChildren(root);
   const remembered = remember(transport);
   let answer;
@@ -1084,40 +1543,52 @@ export async function mount(element, transport, options = {}) {
     throw error;
   }
   const opening = { ...answer.header, arrays: answer.arrays };
-  const state = clampState(firstState(options.state, opening), opening);
-  const viewer = { root, transport: remembered, opening, state, stale: new Set(), pointer: null, frame: 0 };
+  const viewer = {
+    root, opening, onstate, transport: remembered, state: clampState(firstState(text, opening), opening),
+    stale: new Set(), frame: 0, pointer: null, resting: true, film: null, asked: {}, got: {}, lastDraw: 0,
+    bitmaps: { image: paintImage(opening) },
+  };
   buildPage(viewer);
-  makeBitmaps(viewer);
-  const forget = followTheme(viewer);
+  const forgetTheme = followTheme(viewer);
   listenToPointer(viewer);
   listenToKeys(viewer);
   const resized = new ResizeObserver(() => changed(viewer, "base"));
   resized.observe(root);
-  changed(viewer, "block");
+  changed(viewer, "base");
   return {
-    state, root,
-    permalink: () => formatState(state),
-    set: (fields) => { Object.assign(state, fields); changed(viewer, "base"); changed(viewer, "block"); },
-    get lastDraw() { return viewer.lastDraw; },
-    close() { forget(); resized.disconnect(); cancelAnimationFrame(viewer.frame); remembered.close(); element.replaceChildren(); },
+    root, state: viewer.state,
+    permalink: () => formatState(viewer.state),
+    set: (fields) => { Object.assign(viewer.state, fields); changed(viewer, "base"); },
+    lastDraw: () => viewer.lastDraw,
+    close() {
+      forgetTheme();
+      resized.disconnect();
+      clearTimeout(viewer.rest);
+      clearInterval(viewer.playing);
+      cancelAnimationFrame(viewer.frame);
+      remembered.close();
+      element.replaceChildren();
+    },
   };
 }
 
-/** Begin in the middle of the picture and of the model, unless the permalink says otherwise. */
-function firstState(text, opening) {
+/** Begin in the middle of the picture and deep in the model, unless the permalink says otherwise. */
+function firstState(text, { size, blocks }) {
   const state = parseState(text);
-  const given = new URLSearchParams(text ?? "");
-  if (!given.has("y") && !given.has("x")) [state.y, state.x] = opening.size.map((side) => Math.floor(side / 2));
+  const given = new URLSearchParams(text);
+  if (!given.has("y") && !given.has("x")) [state.y, state.x] = size.map((side) => Math.floor(side / 2));
   if (!given.has("stage") && !given.has("block")) {
-    const deepest = opening.blocks.filter(({ stage }) => stage === Math.max(0, opening.blocks.at(-1).stage - 1));
-    Object.assign(state, { stage: deepest.at(-1).stage, block: deepest.at(-1).block });
+    const { stage } = blocks[blocks.length - 1];
+    const { block } = blocks.filter((each) => each.stage === Math.max(0, stage - 1)).at(-1) ?? blocks[0];
+    Object.assign(state, { stage: Math.max(0, stage - 1), block });
   }
   return state;
 }
 
 /** anywidget's entry point. */
 async function render({ model, el }) {
-  const viewer = await mount(el, widgetTransport(model), { state: model.get("state") });
+  const onstate = (state) => { model.set("state", state); model.save_changes(); };
+  const viewer = await mount(el, widgetTransport(model), { state: model.get("state"), onstate });
   return () => viewer.close();
 }
 

@@ -1,215 +1,188 @@
-"""What the viewer asks for and Python answers: the picture, one block's patterns, and what edits change.
+"""The viewer's requests and their answers, as messages: the only things that pass between Python and it.
 
-A `Session` belongs to one model and one image. It runs the model once, keeps the input of every block (a few
-tens of megabytes), and computes a block's patterns only when that block is asked for, by running that block
-alone. So the viewer opens quickly and a large model's patterns never lie in memory together.
+open           the picture, the classes, where every block's windows lie (the model does not run)
+segmentation   labels and confidence; with edits, also how many pixels they flip
+block          one block's patterns, a byte a value
+split          one query's content, position and unmasked patterns
+strip          what a query can see, or is made of, after each block
 """
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple, cast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from swinviz.attention import bias_table_image, reachable_pixels, rollout
+from swinviz.attention.places import positions
+from swinviz.explorer.edits import EditNames, parse_edits
 from swinviz.explorer.packet import Fixed, fixed_point, pack, quantise_rows
+from swinviz.explorer.session import BlockKey, Session
 from swinviz.geometry import WindowGeometry
-from swinviz.hooks import capture
-from swinviz.images import ImageLike, keep_ratio_size, normalise, read_image, resize
-from swinviz.segmenter import SwinUPerNet
-from swinviz.swin import Stage, SwinBlock
 
-__all__ = ["Session"]
+__all__ = ["answer", "opening"]
 
 Arguments = Mapping[str, Any]
-BlockKey = tuple[int, int]
-_KEPT_RUNS = 3
+Arrays = dict[str, NDArray[Any] | Fixed]
 
 
-class BlockInput(NamedTuple):
-    """What goes into a block: a map (1, H, W, C) and the geometry that cuts it."""
-
-    x: Tensor
-    geometry: WindowGeometry
-
-
-@dataclass(frozen=True)
-class Run:
-    """One forward pass: every block's input, and the segmentation.
-
-    Attributes:
-        inputs: (stage, block) -> what went into that block.
-        labels: (H, W) class of every input pixel.
-        confidence: (H, W) its probability, 0..1.
-    """
-
-    inputs: Mapping[BlockKey, BlockInput]
-    labels: NDArray[Any]
-    confidence: NDArray[np.float32]
-
-
-class Session:
-    """Answers the viewer's requests about one model and one image.
+def answer(session: Session, name: str, arguments: Arguments | None = None) -> bytes:
+    """Answer one request of the viewer.
 
     Args:
-        model: the model to look into; it is run in evaluation mode, on the device it is on.
-        image: path, PIL image, or array (H, W, 3) of uint8.
-        scale: (long, short) limits in pixels of the model's input; by default the model's own. Everything
-            that is drawn is in pixels of the model's input.
-        title: what the viewer calls the model.
+        session: the model and image.
+        name: one of the requests above.
+        arguments: of the request; they come from a browser, and are checked.
+
+    Returns:
+        A message (see `packet`).
 
     Raises:
-        ImageError: the image cannot be read; the message says why.
+        ValueError: there is no such request, or an argument is missing or out of range.
     """
-
-    def __init__(
-        self,
-        model: SwinUPerNet,
-        image: ImageLike,
-        *,
-        scale: tuple[int, int] | None = None,
-        title: str = "Swin-UPerNet",
-    ) -> None:
-        self.model = model
-        self.title = title
-        pixels = read_image(image)
-        self.image_size = (pixels.shape[0], pixels.shape[1])
-        size = keep_ratio_size(self.image_size, scale or model.config.scale)
-        self.image = pixels if size == self.image_size else resize(pixels, size)
-        self._runs: OrderedDict[str, Run] = OrderedDict()
-        self._lock = threading.Lock()
-
-    # --- the model ---------------------------------------------------------------------------------------
-
-    def run(self) -> Run:
-        """Run the model on the image, or return the run that is remembered."""
-        with self._lock:
-            key = ""
-            if key not in self._runs:
-                self._runs[key] = self._forward()
-                if len(self._runs) > _KEPT_RUNS:
-                    self._runs.popitem(last=False)
-            self._runs.move_to_end(key)
-            return self._runs[key]
-
-    def _forward(self) -> Run:
-        model = self.model
-        images = normalise(self.image)[None].to(model.device, model.dtype)  # 1 3 H W
-        with torch.inference_mode(), capture(model, "stages.*.blocks.*.resid_pre") as seen:
-            probabilities = model(images)[0].float().softmax(dim=0)  # K H W
-        confidence, labels = probabilities.max(dim=0)
-        kind = np.uint8 if model.config.num_classes <= 256 else np.uint16
-        inputs = {_block_key(name): BlockInput(value, value.geometry) for name, value in seen.items()}
-        return Run(inputs, labels.cpu().numpy().astype(kind), confidence.cpu().numpy())
-
-    @property
-    def blocks(self) -> list[BlockKey]:
-        """(stage, block) of every block, in the order they run."""
-        return [(stage, block) for stage, depth in enumerate(self._depths) for block in range(depth)]
-
-    @property
-    def _depths(self) -> tuple[int, ...]:
-        return self.model.config.backbone.depths
-
-    def pattern(self, stage: int, block: int) -> Tensor:
-        """Compute one block's attention probabilities: (1, nW, nH, N, N) float32 on the CPU."""
-        inputs = self.run().inputs[stage, block]
-        name = f"stages.{stage}.blocks.{block}.attn.pattern"
-        with torch.inference_mode(), capture(self.model, name, device="cpu", dtype=torch.float32) as seen:
-            self._module(stage, block)(inputs.x, inputs.geometry)
-        pattern: Tensor = seen[name]
-        return pattern
-
-    def _module(self, stage: int, block: int) -> SwinBlock:
-        return cast(SwinBlock, cast(Stage, self.model.backbone.stages[stage]).blocks[block])
-
-    # --- requests ----------------------------------------------------------------------------------------
-
-    def request(self, name: str, arguments: Arguments | None = None) -> bytes:
-        """Answer one request of the viewer.
-
-        Args:
-            name: "open" or "block".
-            arguments: of the request; they come from a browser and are checked.
-
-        Returns:
-            A message (see `packet`).
-
-        Raises:
-            ValueError: no such request, or an argument that is missing or out of range.
-        """
-        answers = {"open": self._open, "block": self._block}
-        if name not in answers:
-            raise ValueError(f"the viewer asked for {name!r}: known requests are {', '.join(answers)}.")
-        return answers[name](arguments or {})
-
-    def opening(self, *, live: bool, missing: Sequence[BlockKey] = ()) -> bytes:
-        """Answer "open": the picture, its segmentation, and what there is to ask for.
-
-        Args:
-            live: whether Python stays behind the viewer.
-            missing: blocks whose patterns an offline file does not hold.
-        """
-        run, config = self.run(), self.model.config
-        header = {
-            "kind": "open",
-            "title": self.title,
-            "size": self.image.shape[:2],
-            "imageSize": self.image_size,
-            "classes": config.classes,
-            "palette": config.palette,
-            "live": live,
-            "missing": missing,
-            "blocks": [
-                {
-                    "stage": stage,
-                    "block": block,
-                    "heads": config.backbone.num_heads[stage],
-                    "geometry": asdict(run.inputs[stage, block].geometry),
-                }
-                for stage, block in self.blocks
-            ],
-        }
-        confidence = Fixed(np.rint(255 * run.confidence).astype(np.uint8), 1 / 255)
-        return pack(header, {"image": self.image, "labels": run.labels, "confidence": confidence})
-
-    def _open(self, _arguments: Arguments) -> bytes:
-        return self.opening(live=True)
-
-    def _block(self, arguments: Arguments) -> bytes:
-        stage, block = self._block_of(arguments)
-        pattern = self.pattern(stage, block)
-        geometry = self.run().inputs[stage, block].geometry
-        probabilities = pattern[0].numpy()  # nW nH N N
-        rows = quantise_rows(probabilities)
-        side = 2 * geometry.window_size - 1
-        table = self._module(stage, block).attn.relative_position_bias_table.detach().float().cpu().numpy().T
-        header = {"kind": "block", "stage": stage, "block": block, "geometry": asdict(geometry)}
-        arrays: dict[str, NDArray[Any] | Fixed] = {
-            "levels": rows.levels,
-            "peaks": rows.peaks,
-            "bias": table.reshape(-1, side, side).copy(),
-        }
-        statistics = _row_statistics(pattern[0], geometry)
-        arrays |= {name: fixed_point(value) for name, value in statistics.items()}
-        return pack(header, arrays)
-
-    def _block_of(self, arguments: Arguments) -> BlockKey:
-        stage, block = _whole(arguments, "stage"), _whole(arguments, "block")
-        if (stage, block) not in self.blocks:
-            raise ValueError(f"there is no block {block} in a stage {stage}: the depths are {self._depths}.")
-        return stage, block
+    if name not in _ANSWERS:
+        raise ValueError(f"the viewer asked for {name!r}: known requests are {', '.join(_ANSWERS)}.")
+    return _ANSWERS[name](session, arguments or {})
 
 
-def _block_key(name: str) -> BlockKey:
-    parts = name.split(".")
-    return int(parts[1]), int(parts[3])
+def opening(
+    session: Session, *, live: bool = True, missing: Sequence[BlockKey] = (), strip_every: int = 0
+) -> bytes:
+    """Answer "open": the picture, and what there is to ask for.
+
+    Args:
+        session: the model and image.
+        live: whether Python stays behind the viewer.
+        missing: blocks whose patterns an offline file does not hold.
+        strip_every: grid, in pixels, of the queries whose strips an offline file holds; 0 for all.
+    """
+    config = session.model.config
+    header = {
+        "kind": "open",
+        "title": session.title,
+        "size": session.size,
+        "classes": config.classes,
+        "palette": config.palette,
+        "live": live,
+        "missing": missing,
+        "stripEvery": strip_every,
+        "blocks": [
+            {
+                "stage": stage,
+                "block": block,
+                "heads": config.backbone.num_heads[stage],
+                "geometry": asdict(geometry),
+            }
+            for (stage, block), geometry in session.geometries.items()
+        ],
+    }
+    return pack(header, {"image": session.image})
+
+
+def _segmentation(session: Session, arguments: Arguments) -> bytes:
+    edits = _edits_of(session, arguments)
+    run = session.run(edits)
+    header: dict[str, Any] = {"kind": "segmentation"}
+    if edits:
+        header["flipped"] = int((run.labels != session.run().labels).sum())
+    kind = np.uint8 if session.model.config.num_classes <= 256 else np.uint16
+    confidence = Fixed(np.rint(255 * run.confidence).astype(np.uint8), 1 / 255)
+    return pack(header, {"labels": run.labels.astype(kind), "confidence": confidence})
+
+
+def _block(session: Session, arguments: Arguments) -> bytes:
+    key, edits = _block_of(session, arguments), _edits_of(session, arguments)
+    pattern = session.pattern(key, edits)[0]  # nW nH N N
+    geometry = session.run(edits).inputs[key].geometry
+    rows = quantise_rows(pattern.numpy())
+    table = bias_table_image(session.module(key).attn.relative_position_bias_table)
+    arrays: Arrays = {
+        "levels": rows.levels,
+        "peaks": rows.peaks,
+        "bias": table.float().cpu().contiguous().numpy(),
+        "entropy": fixed_point(torch.special.entr(pattern).sum(dim=-1).numpy()),
+        "distance": fixed_point(_distances(pattern, geometry).numpy()),
+    }
+    header = {"kind": "block", "stage": key[0], "block": key[1], "geometry": asdict(geometry)}
+    return pack(header, arrays)
+
+
+def _distances(pattern: Tensor, geometry: WindowGeometry) -> Tensor:
+    """(nW, nH, N) mean distance of each row's keys, in input pixels, as `head_statistics` has it."""
+    places = positions(geometry).float()  # nW N 2
+    distances = torch.cdist(places, places) * geometry.stride  # nW N N
+    return torch.einsum("whqk,wqk->whq", pattern, distances)
+
+
+def _split(session: Session, arguments: Arguments) -> bytes:
+    key = _block_of(session, arguments)
+    split = session.split(key)
+    window, query = split.geometry.locate(*_pixel_of(session, arguments))
+    arrays: Arrays = {
+        name: np.ascontiguousarray(getattr(split, name)[0, window, :, query].numpy())  # nH N
+        for name in ("content", "unmasked")
+    }
+    arrays["position"] = np.ascontiguousarray(split.position[:, query].numpy())
+    divergences = {
+        part: getattr(split, f"kl_{part}").double().tolist() for part in ("content", "position", "mask")
+    }
+    header = {"kind": "split", "window": window, "query": query, "divergence": divergences}
+    return pack(header, arrays)
+
+
+def _strip(session: Session, arguments: Arguments) -> bytes:
+    (y, x), edits = _pixel_of(session, arguments), _edits_of(session, arguments)
+    kind = arguments.get("kind")
+    if kind == "reach":
+        if "no_mask" in edits:
+            raise ValueError(
+                "reach is known only with the mask on: tick it on again, or look at the rollout."
+            )
+        reached = reachable_pixels(
+            session.model.backbone, session.size, (y, x), shift="no_shift" not in edits
+        )
+        stride = session.geometries[0, 0].stride
+        maps = torch.stack([reach.pixels[::stride, ::stride].float() for reach in reached])  # blocks H W
+        shares = [reach.share for reach in reached]
+    elif kind == "rollout":
+        patterns = session.mean_patterns(edits)
+        walks = [rollout(patterns, (y, x), start=key) for key in session.geometries]
+        maps = torch.stack([walk.tokens.float() for walk in walks])
+        shares = [walk.lost for walk in walks]
+    else:
+        raise ValueError(f"the viewer asked for a strip of {kind!r}: choose reach or rollout.")
+    if arguments.get("coarse"):
+        maps = F.avg_pool2d(maps, 2, ceil_mode=True)
+    # Square roots, because a share of one in ten thousand shall still be told from none.
+    rows = quantise_rows(maps.sqrt().flatten(1).numpy())
+    header = {"kind": "strip", "of": kind, "y": y, "x": x, "shares": shares}
+    return pack(header, {"levels": rows.levels.reshape(maps.shape), "peaks": rows.peaks})
+
+
+def _block_of(session: Session, arguments: Arguments) -> BlockKey:
+    key = _whole(arguments, "stage"), _whole(arguments, "block")
+    if key not in session.geometries:
+        depths = session.model.config.backbone.depths
+        raise ValueError(f"there is no block {key[1]} in a stage {key[0]}: the depths are {depths}.")
+    return key
+
+
+def _pixel_of(session: Session, arguments: Arguments) -> tuple[int, int]:
+    y, x = _whole(arguments, "y"), _whole(arguments, "x")
+    height, width = session.size
+    if not (0 <= y < height and 0 <= x < width):
+        raise ValueError(f"pixel (y={y}, x={x}) is outside the {height}x{width} image.")
+    return y, x
+
+
+def _edits_of(session: Session, arguments: Arguments) -> EditNames:
+    return parse_edits(str(arguments.get("edits", "")), session.model.config.backbone)
 
 
 def _whole(arguments: Arguments, name: str) -> int:
@@ -219,13 +192,10 @@ def _whole(arguments: Arguments, name: str) -> int:
     return value
 
 
-def _row_statistics(pattern: Tensor, geometry: WindowGeometry) -> dict[str, NDArray[np.float32]]:
-    side = geometry.window_size
-    place = torch.arange(side * side)
-    offsets = torch.stack([place // side, place % side], dim=-1).float()
-    distance = torch.cdist(offsets, offsets) * geometry.stride  # N N
-    entropy = -(pattern * pattern.clamp_min(1e-12).log2()).sum(-1)
-    return {
-        "entropy": entropy.numpy(),
-        "distance": (pattern * distance).sum(-1).numpy(),
-    }
+_ANSWERS: dict[str, Callable[[Session, Arguments], bytes]] = {
+    "open": lambda session, _: opening(session),
+    "segmentation": _segmentation,
+    "block": _block,
+    "split": _split,
+    "strip": _strip,
+}

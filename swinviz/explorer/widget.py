@@ -9,7 +9,8 @@ import anywidget
 import traitlets
 
 from swinviz.explorer import html
-from swinviz.explorer.payload import BlockKey, Session
+from swinviz.explorer.payload import answer
+from swinviz.explorer.session import BlockKey, Session
 
 __all__ = ["Explorer"]
 
@@ -33,7 +34,7 @@ class Explorer(anywidget.AnyWidget):
 
     def _answer(self, _widget: Explorer, content: dict[str, Any], _buffers: list[bytes]) -> None:
         try:
-            message = self.session.request(str(content.get("name")), content.get("args"))
+            message = answer(self.session, str(content.get("name")), content.get("args"))
         except ValueError as error:
             self.send({"id": content.get("id"), "error": str(error)})
         else:

@@ -1,0 +1,180 @@
+"""One model and one image, run when something is asked and not before.
+
+The model runs once per set of edits; every block's input is kept (a few tens of megabytes), and a block's
+patterns are computed only when that block is asked for, by running that block alone. So the viewer opens
+quickly, and a large model's patterns never lie in memory together.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from swinviz.attention import PatternSplit, block_geometries, split_pattern
+from swinviz.explorer.edits import EditNames, named_edits
+from swinviz.geometry import WindowGeometry
+from swinviz.hooks import Hook, capture, edit
+from swinviz.images import ImageLike, keep_ratio_size, normalise, read_image, resize
+from swinviz.segmenter import SwinUPerNet
+from swinviz.swin import Stage, SwinBlock
+
+__all__ = ["BlockKey", "Run", "Session"]
+
+BlockKey = tuple[int, int]
+"""(stage, block)."""
+
+_KEPT = 3
+"""Runs, splits and mean patterns remembered: the unedited ones and those of the edits tried last."""
+
+Value = TypeVar("Value")
+
+
+class BlockInput(NamedTuple):
+    """What goes into a block: a map (1, H, W, C) and the geometry that cuts it."""
+
+    x: Tensor
+    geometry: WindowGeometry
+
+
+@dataclass(frozen=True)
+class Run:
+    """One forward pass: every block's input, and the segmentation.
+
+    Attributes:
+        inputs: (stage, block) -> what went into that block.
+        labels: (H, W) class of every input pixel.
+        confidence: (H, W) its probability, 0..1.
+    """
+
+    inputs: Mapping[BlockKey, BlockInput]
+    labels: NDArray[np.int64]
+    confidence: NDArray[np.float32]
+
+
+class Session:
+    """What the viewer can ask of one model and one image; safe to use from several threads.
+
+    Args:
+        model: the model to look into, in evaluation mode.
+        image: path, PIL image, or array (H, W, 3) of uint8.
+        scale: (long, short) limits in pixels of the model's input; by default the model's own. Everything
+            that is drawn is in pixels of the model's input.
+        title: what the viewer calls the model.
+
+    Raises:
+        ImageError: the image cannot be read; the message says why.
+    """
+
+    def __init__(
+        self,
+        model: SwinUPerNet,
+        image: ImageLike,
+        *,
+        scale: tuple[int, int] | None = None,
+        title: str = "Swin-UPerNet",
+    ) -> None:
+        self.model = model
+        self.title = title
+        pixels = read_image(image)
+        size = keep_ratio_size(pixels.shape[:2], scale or model.config.scale)
+        self.image = pixels if size == pixels.shape[:2] else resize(pixels, size)
+        self._remembered: OrderedDict[tuple[str, object], object] = OrderedDict()
+        self._lock = threading.RLock()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the model's input, in pixels."""
+        return self.image.shape[0], self.image.shape[1]
+
+    @property
+    def geometries(self) -> dict[BlockKey, WindowGeometry]:
+        """Geometry of every block, in the order they run; the model need not have run."""
+        return block_geometries(self.model.backbone, self.size)
+
+    def run(self, edits: EditNames = ()) -> Run:
+        """Run the model on the image under edits, or return the run that is remembered."""
+        return self._remember(("run", edits), lambda: self._run(edits))
+
+    def pattern(self, key: BlockKey, edits: EditNames = ()) -> Tensor:
+        """Compute one block's attention probabilities: (1, nW, nH, N, N) float32 on the CPU."""
+        return self._run_block(key, edits, "pattern")["pattern"]
+
+    def split(self, key: BlockKey) -> PatternSplit:
+        """Split one block's pattern into content, position and mask."""
+
+        def compute() -> PatternSplit:
+            seen = self._run_block(key, (), "q", "k", "bias")
+            return split_pattern(seen["q"], seen["k"], seen["bias"], self.run().inputs[key].geometry)
+
+        return self._remember(("split", key), compute)
+
+    def mean_patterns(self, edits: EditNames = ()) -> dict[str, Tensor]:
+        """Compute all blocks' patterns, heads averaged, as `rollout` takes them: name -> (1, nW, 1, N, N)."""
+
+        def compute() -> dict[str, Tensor]:
+            means: dict[str, Tensor] = {}
+
+            def average(pattern: Tensor, hook: Hook) -> None:
+                means[hook.name] = pattern.detach().float().mean(dim=2, keepdim=True).cpu()
+                means[hook.name].geometry = hook.geometry  # type: ignore[attr-defined]
+
+            # An edit, not a capture: each block's full pattern is freed before the next block runs.
+            reading = [*named_edits(edits), {"stages.*.attn.pattern": average}]
+            with torch.inference_mode(), edit(self.model, reading):
+                self.model.features(self._images())
+            return means
+
+        return self._remember(("means", edits), compute)
+
+    def module(self, key: BlockKey) -> SwinBlock:
+        """Return a block of the model."""
+        stage, block = key
+        return cast(SwinBlock, cast(Stage, self.model.backbone.stages[stage]).blocks[block])
+
+    def _images(self) -> Tensor:
+        return normalise(self.image)[None].to(self.model.device, self.model.dtype)  # 1 3 H W
+
+    def _run(self, edits: EditNames) -> Run:
+        with (
+            torch.inference_mode(),
+            edit(self.model, named_edits(edits)),
+            capture(self.model, "stages.*.blocks.*.resid_pre") as seen,
+        ):
+            probabilities = self.model(self._images())[0].float().softmax(dim=0)  # K H W
+        confidence, labels = probabilities.max(dim=0)
+        inputs = {_block_key(name): BlockInput(x, x.geometry) for name, x in seen.items()}
+        return Run(inputs, labels.cpu().numpy(), confidence.cpu().numpy())
+
+    def _run_block(self, key: BlockKey, edits: EditNames, *points: str) -> dict[str, Tensor]:
+        inputs, (stage, block) = self.run(edits).inputs[key], key
+        names = {f"stages.{stage}.blocks.{block}.attn.{point}": point for point in points}
+        with (
+            torch.inference_mode(),
+            edit(self.model, named_edits(edits)),
+            capture(self.model, names, device="cpu", dtype=torch.float32) as seen,
+        ):
+            self.module(key)(inputs.x, inputs.geometry)
+        return {point: seen[name] for name, point in names.items()}
+
+    def _remember(self, key: tuple[str, object], compute: Callable[[], Value]) -> Value:
+        with self._lock:  # one at a time: two threads that ask for one run shall not both compute it
+            if key not in self._remembered:
+                self._remembered[key] = compute()
+                family = [kept for kept in self._remembered if kept[0] == key[0]]
+                for old in family[:-_KEPT]:
+                    del self._remembered[old]
+            self._remembered.move_to_end(key)
+            return cast(Value, self._remembered[key])
+
+
+def _block_key(name: str) -> BlockKey:
+    _, stage, _, block, *_ = name.split(".")
+    return int(stage), int(block)
