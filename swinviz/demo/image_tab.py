@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import gradio as gr
 
 from swinviz.demo.pictures import examples, picture_input
@@ -11,23 +9,19 @@ from swinviz.demo.result import encode_result
 from swinviz.demo.studio import MODES, PRECISIONS, Studio, describe
 from swinviz.demo.widget import widget
 
-__all__ = ["ImageTab", "image_tab"]
+__all__ = ["image_tab"]
 
 
-@dataclass(frozen=True)
-class ImageTab:
-    """What other tabs use of this one: the picture."""
-
-    picture: gr.Image
-
-
-def image_tab(studio: Studio, page: gr.Blocks, active: gr.State) -> ImageTab:
+def image_tab(studio: Studio, page: gr.Blocks, active: gr.State) -> gr.Image:
     """Lay out the tab inside the current `gr.Tab`.
 
     Args:
         studio: models and limits.
         page: the page, for what happens when it is opened.
         active: name of the visitor's model.
+
+    Returns:
+        The visitor's picture, which the other tabs look at too.
     """
     choices = examples()
     with gr.Row(elem_classes="sv-split"):
@@ -65,4 +59,4 @@ def image_tab(studio: Studio, page: gr.Blocks, active: gr.State) -> ImageTab:
         trigger_mode="always_last",
         show_progress_on=viewer,
     )
-    return ImageTab(picture)
+    return picture

@@ -6,7 +6,9 @@ from typing import Any
 
 import gradio as gr
 
+from swinviz.demo.about_tab import about_tab
 from swinviz.demo.attention_tab import attention_tab
+from swinviz.demo.compare_tab import compare_tab
 from swinviz.demo.image_tab import image_tab
 from swinviz.demo.live_tab import live_tab
 from swinviz.demo.model_menu import model_menu
@@ -61,10 +63,14 @@ def build_page(studio: Studio) -> gr.Blocks:
                 active = model_menu(studio)
         with gr.Tabs():
             with gr.Tab("Image", id="image"):
-                image = image_tab(studio, page, active)
+                picture = image_tab(studio, page, active)
             with gr.Tab("Attention", id="attention"):
-                attention_tab(studio, page, active, image.picture)
+                attention_tab(studio, page, active, picture)
             with gr.Tab("Live", id="live"):
                 live_tab(studio, active)
+            with gr.Tab("Compare", id="compare") as compare:
+                compare_tab(studio, compare, active, picture)
+            with gr.Tab("About", id="about"):
+                about_tab(studio, active)
     page.queue(max_size=studio.options.queue, default_concurrency_limit=2)
     return page

@@ -11,9 +11,13 @@ from typing import Any
 
 import gradio as gr
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Mount, WebSocketRoute
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
+from swinviz import explorer
+from swinviz.demo.explorations import EXPLORE_PATH, explore_endpoint
 from swinviz.demo.limits import MAX_UPLOAD_BYTES, Gatekeeper
 from swinviz.demo.live_socket import LIVE_PATH, live_endpoint
 from swinviz.demo.page import build_page
@@ -100,5 +104,15 @@ _NO_DOCUMENTATION: dict[str, Any] = {"docs_url": None, "redoc_url": None, "opena
 def _routes(studio: Studio) -> list[BaseRoute]:
     return [
         Mount(ASSETS_PATH, StaticFiles(directory=ASSETS), name="swinviz-assets"),
+        _text("/swinviz/explorer/explorer.js", explorer.script(), "text/javascript"),
+        _text("/swinviz/explorer/explorer.css", explorer.style(), "text/css"),
+        Route(EXPLORE_PATH, explore_endpoint(studio.explorations, studio.slots), methods=["POST"]),
         WebSocketRoute(LIVE_PATH, live_endpoint(studio)),
     ]
+
+
+def _text(path: str, text: str, media_type: str) -> Route:
+    async def answer(_request: Request) -> Response:
+        return Response(text, media_type=media_type)
+
+    return Route(path, answer)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 import torch
 
+from swinviz.demo.explorations import Explorations
 from swinviz.demo.limits import BusyError, Places, Slots
 from swinviz.demo.models import ModelPool
 from swinviz.demo.options import DemoOptions
@@ -44,6 +45,7 @@ class Studio:
         first: name of the model that visitors start with.
         slots: how much is computed at once.
         streams: places for live visitors.
+        explorations: open sessions of the attention explorer.
     """
 
     options: DemoOptions
@@ -51,6 +53,7 @@ class Studio:
     first: str
     slots: Slots = field(default_factory=lambda: Slots(_AT_ONCE))
     streams: Places = field(default_factory=lambda: Places(_LIVE_STREAMS))
+    explorations: Explorations = field(default_factory=Explorations)
 
     def model(self, name: str) -> SwinUPerNet:
         """Return a model of the menu.

@@ -68,7 +68,7 @@ export function heatTable() {
     const place = (value / 255) * (INFERNO.length - 1);
     const low = Math.min(Math.floor(place), INFERNO.length - 2);
     const mixed = [0, 1, 2].map((c) => INFERNO[low][c] + (place - low) * (INFERNO[low + 1][c] - INFERNO[low][c]));
-    entry.set([...mixed, 40 + 0.8 * value]);
+    entry.set([...mixed, 30 + 0.65 * value]);
     table[value] = word[0];
   }
   return table;

@@ -9,6 +9,7 @@ import { makeLegend } from "./legend.js";
 const WIDTHS = [160, 240, 320, 480, 640];
 const ON_THEIR_WAY = 2;
 const SLOW = 220, FAST = 90; // milliseconds from camera to screen between which the size stays
+const SHOWN = 800; // pixels across on the screen, whatever size is sent
 const SETTLE = 12; // answers after a change of size before it is judged
 const HEAT = heatTable();
 
@@ -205,17 +206,24 @@ export function mount(root, select, address) {
     const { socket } = live;
     if (!live.running || !live.waiting || live.sent.size >= ON_THEIR_WAY || socket?.readyState !== WebSocket.OPEN) return;
     live.waiting = false;
-    const width = Math.min(live.width, video.videoWidth);
-    const height = Math.max(1, Math.round((width * video.videoHeight) / video.videoWidth));
-    const picture = new OffscreenCanvas(width, height);
-    picture.getContext("2d").drawImage(video, 0, 0, width, height);
     const number = live.next++;
+    const picture = still(SHOWN);
+    const small = still(live.width);
     live.sent.set(number, { picture, at: performance.now() });
-    const blob = await picture.convertToBlob({ type: "image/jpeg", quality: 0.85 });
+    const blob = await small.convertToBlob({ type: "image/jpeg", quality: 0.85 });
     const bytes = new Uint8Array(4 + blob.size);
     new DataView(bytes.buffer).setUint32(0, number, true);
     bytes.set(new Uint8Array(await blob.arrayBuffer()), 4);
     if (socket.readyState === WebSocket.OPEN) socket.send(bytes);
+  }
+
+  /** The video's present picture, at most `width` pixels wide. */
+  function still(width) {
+    const across = Math.min(width, video.videoWidth);
+    const down = Math.max(1, Math.round((across * video.videoHeight) / video.videoWidth));
+    const picture = new OffscreenCanvas(across, down);
+    picture.getContext("2d").drawImage(video, 0, 0, across, down);
+    return picture;
   }
 
   async function onAnswer(buffer) {
@@ -259,12 +267,16 @@ export function mount(root, select, address) {
   }
 
   function drawGaze(context, { stride, windows }, heat, width, height) {
-    context.drawImage(paint(heat, HEAT), 0, 0, heat.width * stride, heat.height * stride);
-    context.lineWidth = Math.max(1, width / 320);
+    const zoom = width / live.latest.labels.width; // from pixels that were sent to pixels on the screen
+    context.drawImage(paint(heat, HEAT), 0, 0, heat.width * stride * zoom, heat.height * stride * zoom);
+    context.lineWidth = 2;
     context.strokeStyle = "white";
-    for (const [top, left, bottom, right] of windows) context.strokeRect(left, top, right - left, bottom - top);
+    for (const box of windows) {
+      const [top, left, bottom, right] = box.map((side) => side * zoom);
+      context.strokeRect(left, top, right - left, bottom - top);
+    }
     context.beginPath();
-    context.arc(live.gaze.x * width, live.gaze.y * height, width / 80, 0, 2 * Math.PI);
+    context.arc(live.gaze.x * width, live.gaze.y * height, Math.max(5, width / 110), 0, 2 * Math.PI);
     context.fillStyle = "white";
     context.fill();
     context.strokeStyle = "black";
@@ -286,7 +298,7 @@ export function mount(root, select, address) {
     const span = (now - live.shownAt[0]) / 1000;
     const fps = span > 0.3 ? (live.shownAt.length - 1) / span : 0;
     numbers.textContent = `${fps.toFixed(1)} frames/s · ${live.latency.toFixed(0)} ms from camera to screen, `
-      + `${(1000 * live.seconds).toFixed(0)} ms of it model · ${canvas.width} × ${canvas.height} · `
+      + `${(1000 * live.seconds).toFixed(0)} ms of it model · ${live.latest.labels.width} × ${live.latest.labels.height} sent · `
       + `${live.config.model} on ${live.config.device}`;
     Object.assign(canvas.dataset, { fps: fps.toFixed(2), latency: live.latency.toFixed(1), model: (1000 * live.seconds).toFixed(1) });
     if (size.input.value === "auto" && ++live.judged >= SETTLE) adapt();

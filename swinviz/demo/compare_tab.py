@@ -1,0 +1,52 @@
+"""Compare tab: two models, or one before and after an edit, on the picture of the Image tab."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from swinviz.demo.comparing import EDITS, encode_comparison
+from swinviz.demo.studio import MODES, Studio
+from swinviz.demo.widget import widget
+from swinviz.inference import Segmentation
+
+__all__ = ["compare_tab"]
+
+
+def compare_tab(studio: Studio, tab: gr.Tab, active: gr.State, picture: gr.Image) -> None:
+    """Lay out the tab inside `tab`.
+
+    Args:
+        studio: models and limits.
+        tab: the tab; the menus are filled when it is opened.
+        active: name of the visitor's model.
+        picture: the picture of the Image tab.
+    """
+    edits = list(EDITS)
+    with gr.Row(elem_classes="sv-controls"):
+        with gr.Column(min_width=280), gr.Group(), gr.Row():
+            left_model = gr.Dropdown([studio.first], value=studio.first, label="Left model", min_width=120)
+            left_edit = gr.Dropdown(edits, value=edits[0], label="Left edit", min_width=160)
+        with gr.Column(min_width=280), gr.Group(), gr.Row():
+            right_model = gr.Dropdown([studio.first], value=studio.first, label="Right model", min_width=120)
+            right_edit = gr.Dropdown(edits, value=edits[1], label="Right edit", min_width=160)
+    run = gr.Button("Compare", variant="primary", elem_id="compare-run")
+    viewer = widget("compare", elem_id="compare")
+
+    def menus(name: str) -> tuple[gr.Dropdown, gr.Dropdown]:
+        ready = [choice.name for choice in studio.models.choices() if choice.ready]
+        return gr.Dropdown(ready, value=name), gr.Dropdown(ready, value=name)
+
+    def side(path: str | None, name: str, edit: str) -> Segmentation:
+        choice = studio.models.choice(name)
+        if edit not in EDITS or choice is None or not choice.ready:
+            raise gr.Error("There is no such model or edit on the menu.", title="Unknown setting")
+        make = EDITS[edit]
+        return studio.segment(path, name, MODES[0], studio.options.precision, [make()] if make else [])
+
+    def compare(path: str | None, name_a: str, edit_a: str, name_b: str, edit_b: str) -> str:
+        before, after = side(path, name_a, edit_a), side(path, name_b, edit_b)
+        return encode_comparison(before, after, (f"{name_a}, {edit_a}", f"{name_b}, {edit_b}"))
+
+    tab.select(menus, active, [left_model, right_model], api_visibility="private")
+    asked = [picture, left_model, left_edit, right_model, right_edit]
+    run.click(compare, asked, viewer, api_name="compare", show_progress_on=viewer)
