@@ -1,0 +1,56 @@
+"""Reading the next images while the model works on this one."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
+
+from swinviz.config import Colour
+from swinviz.data.pairs import Sample
+
+__all__ = ["LabelledDataset", "name_of", "prefetched"]
+
+
+class LabelledDataset(Protocol):
+    """What can be evaluated on: images (H, W, 3) with labels (H, W), where 255 counts for nothing.
+
+    It may also have `name(index)`, which reports then use.
+    """
+
+    classes: tuple[str, ...]
+    palette: tuple[Colour, ...]
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Sample: ...
+
+
+def name_of(dataset: LabelledDataset, index: int) -> str:
+    """What the data set calls an item; its number if it has no names."""
+    name = getattr(dataset, "name", None)
+    return str(name(index)) if callable(name) else str(index)
+
+
+def prefetched(
+    dataset: LabelledDataset, indices: Sequence[int], threads: int = 2
+) -> Iterator[tuple[int, Sample]]:
+    """Give (index, item) in the order of `indices`, read ahead by threads.
+
+    Threads suffice: decoding and the model's arithmetic both leave Python's lock alone, and nothing has to be
+    copied between processes.
+    """
+    with ThreadPoolExecutor(threads, thread_name_prefix="reading") as pool:
+        waiting: deque[tuple[int, Future[Sample]]] = deque()
+        try:
+            for index in indices:
+                waiting.append((index, pool.submit(dataset.__getitem__, index)))
+                if len(waiting) > 2 * threads:
+                    earliest, sample = waiting.popleft()
+                    yield earliest, sample.result()
+            while waiting:
+                earliest, sample = waiting.popleft()
+                yield earliest, sample.result()
+        finally:
+            pool.shutdown(cancel_futures=True)  # whoever stops early waits for no more than is being read
