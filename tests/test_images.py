@@ -227,6 +227,14 @@ def test_arrays_of_every_kind_mean_the_same_gray() -> None:
     assert read_image(np.array([[True, False]]))[0, :, 0].tolist() == [255, 0]
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_floats_are_rounded_to_the_nearest_level(dtype: type) -> None:
+    levels = np.arange(256)[None]
+    for nudge in (-0.4, 0, 0.4):
+        floats = np.clip((levels + nudge) / 255, 0, 1).astype(dtype)
+        assert np.array_equal(read_image(floats)[..., 0], levels)
+
+
 def test_threads_read_at_the_same_time_and_leave_the_warning_filters_alone(picture: RGB) -> None:
     data = encode(cv2.resize(picture, (300, 200)))
     expected, filters, results = read_image(data), list(warnings.filters), []

@@ -27,6 +27,13 @@ def test_resize_equals_opencv_within_a_grey_level(
     assert np.abs(resize(image, new).astype(int) - peer).max() <= 1
 
 
+def test_resize_rounds_to_the_nearest_level() -> None:
+    edge = np.repeat(
+        np.array([[[0], [255]]], np.uint8), 3, axis=2
+    )  # new pixels lie a quarter and three quarters in
+    assert resize(edge, (1, 4))[0, :, 0].tolist() == [0, 64, 191, 255]  # 0, 63.75, 191.25, 255
+
+
 def test_resize_shrinks_without_antialias() -> None:
     stripes = np.zeros((4, 400, 3), np.uint8)
     stripes[:, ::2] = 255
