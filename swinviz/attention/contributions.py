@@ -101,7 +101,7 @@ def value_weighted_attention(
         geometry=geometry,
         windows=(window,),
         direction="query",
-        place=token_weights(query, geometry).to(pattern.device),
+        place=token_weights(query, geometry).to(pattern.device, torch.float32),
         pixel=query,
         resolution="token",
         heads=heads,

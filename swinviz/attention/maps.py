@@ -132,7 +132,7 @@ def attention_to_image(
     place = query if query is not None else key
     assert place is not None
     geometry = geometry_of(pattern, geometry)
-    weights = token_weights(place, geometry).to(pattern.device)
+    weights = token_weights(place, geometry).to(pattern.device, torch.float32)
     windowed = geometry.to_windows(weights[None, :, :, None])[0, :, :, 0]  # nW N
     windows = windowed.sum(dim=1).nonzero()[:, 0]
     axes = "wq,whqk->wkh" if query is not None else "wk,whqk->wqh"
@@ -164,23 +164,23 @@ def token_weights(place: Place, geometry: WindowGeometry) -> Tensor:
         geometry: geometry of the map.
 
     Returns:
-        (H, W) float32, sum 1.
+        (H, W) float64, sum 1, on the CPU.
 
     Raises:
         ValueError: the pixel is outside the map, or the mask is empty or of another size than the input.
 
     >>> geometry = WindowGeometry(height=1, width=2, window_size=7, shift_size=0, stride=4)
     >>> token_weights(np.arange(8)[None].repeat(4, axis=0) >= 3, geometry).tolist()
-    [[0.20000000298023224, 0.800000011920929]]
+    [[0.2, 0.8]]
     """
     height, width, stride = geometry.height, geometry.width, geometry.stride
     if isinstance(place, tuple):
         y, x = place
         geometry.locate(y, x)  # raises outside the map
-        weights = torch.zeros(height, width)
+        weights = torch.zeros(height, width, dtype=torch.float64)
         weights[y // stride, x // stride] = 1.0
         return weights
-    mask = torch.as_tensor(place) != 0
+    mask = torch.as_tensor(place).cpu() != 0
     if mask.ndim != 2 or tuple(-(-side // stride) for side in mask.shape) != (height, width):
         raise ValueError(
             f"the mask is {tuple(mask.shape)}, but this map of {height}x{width} tokens covers up to "
@@ -189,5 +189,5 @@ def token_weights(place: Place, geometry: WindowGeometry) -> Tensor:
     if not mask.any():
         raise ValueError("the mask is empty: mark at least one pixel.")
     rows, columns = mask.nonzero(as_tuple=True)
-    counts = torch.bincount((rows // stride * width + columns // stride).cpu(), minlength=height * width)
-    return (counts.double() / counts.sum()).float().view(height, width)
+    counts = torch.bincount(rows // stride * width + columns // stride, minlength=height * width)
+    return counts.double().view(height, width) / counts.sum()

@@ -114,7 +114,10 @@ def rollout(
     if last not in blocks:
         raise ValueError(f"the pattern of block {last} is missing: capture stages.*.blocks.*.attn.pattern.")
     matrices = {
-        block: (pattern[batch].double().mean(dim=1), geometry_of(pattern))
+        block: (
+            pattern[batch].cpu().double().mean(dim=1),
+            geometry_of(pattern),
+        )  # not all devices have float64
         for block, pattern in blocks.items()
         if block <= last
     }

@@ -97,16 +97,17 @@ def head_statistics(
 
     def mean(weights: Tensor, axes: str) -> Tensor:
         total = torch.einsum(f"bwhqk,wq,{axes}->h", pattern, real, weights)
-        return total.double() / queries
+        return total.cpu().double() / queries
 
     own_class = None
     if labels is not None:
         named = _window_labels(labels.to(device), geometry)  # B nW N
         same = (named[..., :, None] == named[..., None, :]).float()  # padding is -1: nobody's own class
         own_class = mean(same, "bwqk")
+    entropy = torch.einsum("bwhq,wq->h", torch.special.entr(pattern).sum(dim=-1), real)
     return HeadStatistics(
         distance=mean(torch.cdist(places, places) * geometry.stride, "wqk"),
-        entropy=torch.einsum("bwhq,wq->h", torch.special.entr(pattern).sum(dim=-1), real).double() / queries,
+        entropy=entropy.cpu().double() / queries,
         padding_share=mean(padding.float(), "wk"),
         seam_share=mean(seam_pairs(geometry, device).float(), "wqk"),
         own_class_share=own_class,

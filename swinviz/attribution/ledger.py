@@ -1,0 +1,212 @@
+"""The decode head's ledger: which level, and which pooling scale, decided a pixel, to the last digit.
+
+With its ReLU gates and batch normalisation held at what they are for this image, the fusion is linear in its
+levels, and a class's logit is a sum: one share a level and a constant. The coarsest level's share is, by the
+same token, a sum over the backbone's map, the pooling scales, and a constant of the bottleneck.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from swinviz.attention import Place
+from swinviz.attribution.targets import chosen_class, pixel_weights, weights_on_map
+from swinviz.enlarging import enlarge
+from swinviz.hooks import capture
+from swinviz.segmenter import SwinUPerNet
+from swinviz.upernet import ConvBlock, Fusion
+
+__all__ = ["Ledger", "decoder_ledger", "level_shares"]
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Where a logit comes from; all in logits.
+
+    Attributes:
+        class_index: the class.
+        logit: its logit, averaged over the place.
+        levels: share of each level, finest first; with `constant` they sum to `logit`.
+        constant: what classifier bias and batch normalisation add whatever the image.
+        backbone: the part of the last level's share that comes straight from the backbone's last map.
+        pooling: (scale, part) of each pooling grid; with `backbone` and `bottleneck_constant` they sum to
+            the last level's share.
+        bottleneck_constant: what the bottleneck's batch normalisation adds to the last level's share.
+    """
+
+    class_index: int
+    logit: float
+    levels: tuple[float, ...]
+    constant: float
+    backbone: float
+    pooling: tuple[tuple[int, float], ...]
+    bottleneck_constant: float
+
+
+@torch.no_grad()
+def decoder_ledger(
+    model: SwinUPerNet, images: Tensor, place: Place, class_index: int | None = None, *, batch: int = 0
+) -> Ledger:
+    """Split a pixel's or region's logit exactly into the shares of the decoder's levels and poolings.
+
+    The gates are part of what the image decides: the shares say what was added up, not what would have
+    happened without a level (for that, `drop_level`). A level's share holds what coarser levels passed down
+    to it through the feature pyramid.
+
+    Args:
+        model: the model, in eval mode.
+        images: normalised images (B, 3, H, W).
+        place: pixel (y, x) of the input, or mask (H, W) over it.
+        class_index: the class; by default the one with the highest logit at the place.
+        batch: which image of the batch.
+
+    Returns:
+        The ledger; its sums hold to about 1e-6 of the largest share.
+
+    Raises:
+        ValueError: the place is outside the image, or there is no such class.
+
+    >>> from swinviz.config import HeadConfig, ModelConfig, SwinConfig
+    >>> backbone = SwinConfig(embed_dim=8, depths=(1, 1), num_heads=(1, 2), window_size=4)
+    >>> head = HeadConfig(channels=8, aux_channels=0, pool_scales=(1, 2))
+    >>> model = SwinUPerNet(ModelConfig(("sky", "sea"), backbone=backbone, head=head)).eval()
+    >>> ledger = decoder_ledger(model, torch.randn(1, 3, 32, 32), place=(3, 5))
+    >>> abs(sum(ledger.levels) + ledger.constant - ledger.logit) < 1e-5
+    True
+    >>> [scale for scale, share in ledger.pooling]
+    [1, 2]
+    """
+    head = model.head
+    weights = pixel_weights(place, images.shape[-2:])
+    features = model.features(images[batch : batch + 1])
+    names = ["head.fusion*", "head.bottleneck", "head.ppm.*"]
+    with capture(model, names, device="cpu", dtype=torch.float64) as seen:
+        logits = model.decode(features).cpu()
+    if class_index is None:
+        class_index = chosen_class(logits, weights)
+    if not 0 <= class_index < logits.shape[1]:
+        raise ValueError(f"class {class_index} does not exist: there are {logits.shape[1]}, counted from 0.")
+    on_map = weights_on_map(weights, logits.shape[-2:])
+    bias = head.classifier.bias
+    # How the logit hangs on each channel and place of the fused map, before its batch normalisation.
+    direction = head.classifier.weight[class_index, :, 0, 0].cpu().double()
+    fused = _Gated(head.fusion, seen["head.fusion"], direction[:, None, None] * on_map)
+    levels = [seen[f"head.fusion.{level}"] for level in range(len(features))]
+    # And how it hangs on the bottleneck's, through the last level's share.
+    coarse = seen["head.bottleneck"]
+    kernel = head.fusion.conv.weight.chunk(len(levels), dim=1)[-1].cpu().double()
+    enlarged = _through_convolution(fused.pull, kernel, on_map)
+    bottleneck = _Gated(head.bottleneck, coarse, _through_enlarging(enlarged, coarse.shape[-2:]))
+    pooled = [seen[f"head.ppm.{index}"] for index in range(len(head.ppm))]
+    sources = [features[-1].cpu().double(), *(enlarge(grid, coarse.shape[-2:]) for grid in pooled)]
+    kernels = torch.split(
+        head.bottleneck.conv.weight.cpu().double(), [source.shape[1] for source in sources], dim=1
+    )
+    parts = [
+        bottleneck.share(F.conv2d(source, kernel, padding=1))
+        for source, kernel in zip(sources, kernels, strict=True)
+    ]
+    return Ledger(
+        class_index=class_index,
+        logit=float((logits[0, class_index].double() * on_map).sum()),
+        levels=tuple(fused.share(level) for level in levels),
+        constant=fused.constant + (0.0 if bias is None else float(bias[class_index])),
+        backbone=parts[0],
+        pooling=tuple(zip(head.pool_scales, parts[1:], strict=True)),
+        bottleneck_constant=bottleneck.constant,
+    )
+
+
+@torch.no_grad()
+def level_shares(model: SwinUPerNet, images: Tensor, class_index: int | None = None) -> Tensor:
+    """Split a class's logits over the whole image into the decoder's levels.
+
+    Args:
+        model: the model, in eval mode.
+        images: normalised images (B, 3, H, W).
+        class_index: the class; by default each pixel's own, the one with the highest logit.
+
+    Returns:
+        (B, levels + 1, H/4, W/4) in logits: finest level first, the constant last; their sum is the logit.
+
+    Raises:
+        ValueError: there is no such class.
+
+    >>> from swinviz.config import HeadConfig, ModelConfig, SwinConfig
+    >>> backbone = SwinConfig(embed_dim=8, depths=(1, 1), num_heads=(1, 2), window_size=4)
+    >>> head = HeadConfig(channels=8, aux_channels=0)
+    >>> model = SwinUPerNet(ModelConfig(("sky", "sea"), backbone=backbone, head=head)).eval()
+    >>> level_shares(model, torch.randn(2, 3, 32, 40)).shape
+    torch.Size([2, 3, 8, 10])
+    """
+    features = model.features(images)
+    with capture(model, "head.fusion*") as seen:
+        logits = model.decode(features)
+    classes = (
+        logits.argmax(dim=1) if class_index is None else torch.full_like(logits[:, 0], class_index).long()
+    )
+    if class_index is not None and not 0 <= class_index < logits.shape[1]:
+        raise ValueError(f"class {class_index} does not exist: there are {logits.shape[1]}, counted from 0.")
+    scale, shift = (tensor.to(logits) for tensor in _normalisation(model.head.fusion.bn))
+    directions = model.head.classifier.weight[:, :, 0, 0]  # K C
+    # B C h w: the gates, times each pixel's own direction
+    pull = (seen["head.fusion"] > 0) * directions[classes].permute(0, 3, 1, 2)
+    shares = [
+        (pull * scale[:, None, None] * seen[f"head.fusion.{level}"]).sum(dim=1)
+        for level in range(len(features))
+    ]
+    constant = (pull * shift[:, None, None]).sum(dim=1)
+    if model.head.classifier.bias is not None:
+        constant = constant + model.head.classifier.bias[classes]
+    return torch.stack([*shares, constant], dim=1)
+
+
+class _Gated:
+    """A convolution with batch normalisation and ReLU, made linear by holding its gates open or shut."""
+
+    def __init__(self, block: ConvBlock | Fusion, output: Tensor, gradient: Tensor) -> None:
+        scale, shift = _normalisation(block.bn)
+        gated = gradient * (output[0] > 0)  # C h w, float64
+        self.pull = gated * scale[:, None, None]
+        self.constant = float((gated * shift[:, None, None]).sum())
+
+    def share(self, convolved: Tensor) -> float:
+        """What a part (1, C, h, w) of the convolution's result adds to the logit."""
+        return float((self.pull * convolved[0]).sum())
+
+
+def _normalisation(bn: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Batch normalisation in eval mode as scale and shift, (C,) float64 each, on the CPU."""
+    assert bn.running_mean is not None
+    assert bn.running_var is not None
+    weight, bias, mean, variance = (
+        tensor.cpu().double() for tensor in (bn.weight, bn.bias, bn.running_mean, bn.running_var)
+    )
+    scale = weight / (variance + bn.eps).sqrt()
+    return scale, bias - mean * scale
+
+
+def _through_convolution(gradient: Tensor, kernel: Tensor, weights: Tensor) -> Tensor:
+    """Pull a gradient (C, h, w), which is 0 where `weights` (h, w) is, back through a 3x3 convolution.
+
+    Only the box around the weights is computed: for a pixel 4 x 4 places, not the whole map.
+    """
+    rows, columns = (weights.abs().sum(dim=axis).nonzero()[:, 0] for axis in (1, 0))
+    top, bottom, left, right = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+    box = F.conv_transpose2d(gradient[None, :, top:bottom, left:right], kernel)  # 1 C, 1 place wider
+    height, width = weights.shape
+    margins = (left, width - right, top, height - bottom)
+    return F.pad(box, margins)[0, :, 1:-1, 1:-1]  # of the map with a margin of 1, the map
+
+
+def _through_enlarging(gradient: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Pull a gradient (C, H, W) back through the enlargement from a map of `size`: (C, h, w)."""
+    with torch.enable_grad():
+        coarse = torch.zeros(1, len(gradient), *size, dtype=gradient.dtype, device=gradient.device)
+        coarse.requires_grad_()
+        (pulled,) = torch.autograd.grad(enlarge(coarse, gradient.shape[-2:]), coarse, gradient[None])
+    return pulled[0]

@@ -1,0 +1,76 @@
+"""Attention times gradient, walked back through windows, shifts and stages to the image."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from swinviz.attention import Place, Rollout, walk_back
+from swinviz.attribution.targets import chosen_class, pixel_weights, target_logit
+from swinviz.hooks import capture
+from swinviz.segmenter import SwinUPerNet
+
+__all__ = ["attention_relevance"]
+
+
+def attention_relevance(
+    model: SwinUPerNet, images: Tensor, place: Place, class_index: int | None = None, *, batch: int = 0
+) -> Rollout:
+    """Trace which patches raised a class's logit over a pixel or region, through attention that mattered.
+
+    Each block's matrix is the positive part of pattern times gradient, averaged over heads, so that attention
+    which did not raise the logit moves nothing. The walk starts at all stages at once, with the positive
+    part of gradient times activation of each stage's output (its channels summed), because the decode head
+    reads all four; these starts sum to 1. It ignores values, MLPs and norms, as rollout does.
+
+    Args:
+        model: the model, in eval mode.
+        images: normalised images (B, 3, H, W).
+        place: pixel (y, x) of the input, or mask (H, W) over it.
+        class_index: the class; by default the one with the highest logit at the place.
+        batch: which image of the batch.
+
+    Returns:
+        The walk; its numbers rank patches and have no unit.
+
+    Raises:
+        ValueError: the place is outside the image, or there is no such class.
+
+    Source:
+        Chefer, Gur and Wolf 2021, section 3 (equations 5 and 6), whose N x N products are here one row
+        inside windows.
+
+    >>> from swinviz.config import HeadConfig, ModelConfig, SwinConfig
+    >>> backbone = SwinConfig(embed_dim=8, depths=(1, 2), num_heads=(1, 2), window_size=4)
+    >>> head = HeadConfig(channels=8, aux_channels=0)
+    >>> model = SwinUPerNet(ModelConfig(("sky", "sea"), backbone=backbone, head=head)).eval()
+    >>> attention_relevance(model, torch.randn(1, 3, 32, 48), (9, 9)).pixels((32, 48)).shape
+    torch.Size([32, 48])
+    """
+    weights = pixel_weights(place, images.shape[-2:])
+    names = ["stages.*.attn.pattern", "stages.*.out"]
+    with torch.enable_grad(), capture(model, names, detach=False) as seen:
+        logits = model.decode(model.features(images[batch : batch + 1]))
+        if class_index is None:
+            class_index = chosen_class(logits, weights)
+        score = target_logit(logits, class_index, weights)
+        gradients = dict(zip(seen, torch.autograd.grad(score, list(seen.values())), strict=True))
+    useful = {name: (value.detach() * gradients[name]).cpu().double() for name, value in seen.items()}
+    matrices = {
+        _block(name): (value.relu()[0].mean(dim=1), seen[name].geometry)
+        for name, value in useful.items()
+        if name.endswith("pattern")
+    }
+    outputs = {name: value[0].sum(dim=0).relu() for name, value in useful.items() if name.endswith("out")}
+    total = torch.stack([value.sum() for value in outputs.values()]).sum()
+    starts = {
+        max(block for block in matrices if block[0] == int(name.split(".")[1])): value
+        / total.clamp(min=1e-30)
+        for name, value in outputs.items()
+    }
+    return walk_back(matrices, starts, residual=1.0, attention=1.0)
+
+
+def _block(name: str) -> tuple[int, int]:
+    _, stage, _, block, *_ = name.split(".")
+    return int(stage), int(block)
