@@ -1,4 +1,4 @@
-"""What a model is made of, read from the shapes of its weights."""
+"""What a model is made of, read from the shapes of its weights, and the model made around them."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import math
 import re
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
-from swinviz.config import HeadConfig, SwinConfig
+from swinviz.config import HeadConfig, ModelConfig, SwinConfig
 from swinviz.errors import CheckpointError
-from swinviz.geometry import relative_position_index
 from swinviz.segmenter import SwinUPerNet
-from swinviz.swin import WindowAttention
 
-__all__ = ["compare", "fill", "read_backbone", "read_heads"]
+__all__ = ["assemble", "check_values", "compare", "read_backbone", "read_heads"]
 
 _SHOWN = 6
+_LARGEST_WINDOW = 64  # published ones have 7 or 12; the memory grows with the fourth power
 
 
 def read_backbone(tensors: Mapping[str, Tensor]) -> SwinConfig:
@@ -39,6 +41,8 @@ def read_backbone(tensors: Mapping[str, Tensor]) -> SwinConfig:
             f"its stages have different window sizes, {sorted(windows)}, which swinviz cannot build: "
             "load it as a backbone, which resizes the bias tables to one window."
         )
+    if max(windows) > _LARGEST_WINDOW:
+        raise CheckpointError(f"its windows of {max(windows)} tokens a side are too large to attend in.")
     (embed_dim, _, _, _) = _shape(tensors, "backbone.patch_embed.proj.weight", 4)
     hidden, channels = _shape(tensors, "backbone.stages.0.blocks.0.mlp.fc1.weight", 2)
     try:
@@ -114,21 +118,67 @@ def compare(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None
         raise CheckpointError(f"its tensors do not fit the model: {'; '.join(filter(None, complaints))}.")
 
 
-def fill(model: SwinUPerNet, tensors: dict[str, Tensor]) -> None:
-    """Put weights into a model that was made on the meta device; they become its parameters, not copies.
+def check_values(tensors: Mapping[str, Tensor]) -> None:
+    """Check that all weights are finite numbers with a fraction.
 
     Raises:
-        CheckpointError: as `compare`.
+        CheckpointError: a weight is NaN, infinite, an integer or complex.
     """
-    for name, tensor in model.state_dict().items():
-        if name.endswith(".num_batches_tracked"):  # files from before 2018 lack it, and evaluation ignores it
-            tensors.setdefault(name, torch.zeros_like(tensor, device="cpu"))
-    compare(model.state_dict(), tensors)
+    for name, tensor in tensors.items():
+        if name.endswith(".num_batches_tracked"):
+            continue
+        if not tensor.is_floating_point():
+            raise CheckpointError(
+                f"its tensor {name} holds {tensor.dtype} instead of floating-point numbers."
+            )
+        if not torch.isfinite(tensor.float()).all():
+            raise CheckpointError(
+                f"its tensor {name} holds NaN or infinity: the training that wrote it failed."
+            )
+
+
+class _WeightsWithoutMemory(TorchFunctionMode):
+    """While active, weights are made on the meta device; tables that a model computes are made as ever.
+
+    A whole model on the meta device would lack its tables, and computing them there takes seconds of imports.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = dict(kwargs or {})
+        if func in (torch.empty, torch.zeros, torch.ones):
+            kwargs.setdefault("device", "meta")
+        return func(*args, **kwargs)
+
+
+def assemble(config: ModelConfig, tensors: dict[str, Tensor]) -> SwinUPerNet:
+    """Make a model whose parameters are these tensors, not copies of them.
+
+    Args:
+        config: shape of the model.
+        tensors: its complete state dict under our names.
+
+    Raises:
+        CheckpointError: the configuration is impossible, or as `compare` and `check_values`.
+    """
+    stored = read_backbone(tensors)
+    if replace(
+        stored, mlp_ratio=config.backbone.mlp_ratio, drop_path_rate=config.backbone.drop_path_rate
+    ) != (config.backbone):  # before anything is made that a false description could make too large
+        raise CheckpointError(f"it describes {config.backbone}, but holds the tensors of {stored}.")
+    try:
+        with _WeightsWithoutMemory():
+            model = SwinUPerNet(config)
+    except (RuntimeError, TypeError, ValueError, OverflowError) as error:
+        raise CheckpointError(f"it describes a model that cannot be built ({error}).") from error
+    expected = model.state_dict()
+    counters = {name: torch.tensor(0) for name in expected if name.endswith(".num_batches_tracked")}
+    tensors = counters | tensors  # files of before torch 0.4.1 have none, and evaluation needs none
+    compare(expected, tensors)
+    check_values(tensors)
     model.load_state_dict(tensors, strict=True, assign=True)
-    for module in model.modules():
-        if isinstance(module, WindowAttention):  # not in the file: the model recomputes it
-            side = model.config.backbone.window_size
-            module.relative_position_index = relative_position_index(side)
+    return model
 
 
 def _count(tensors: Mapping[str, Tensor], pattern: str, what: str) -> int:

@@ -9,7 +9,7 @@ import os
 import torch.nn.functional as F
 from torch import Tensor
 
-from swinviz.checkpoints.architecture import compare
+from swinviz.checkpoints.architecture import check_values, compare
 from swinviz.checkpoints.keys import translate
 from swinviz.checkpoints.loading import locate
 from swinviz.checkpoints.reading import blaming, read
@@ -56,6 +56,7 @@ def load_backbone(
         found |= {name: expected[name] for name in fresh}
         resized = _fit_bias_tables(found, model.config.backbone.window_size)
         compare(expected, found)
+        check_values(found)
     model.backbone.load_state_dict({name.removeprefix(_PREFIX): tensor for name, tensor in found.items()})
     logger.info(
         "Took the backbone from %s: %d tensors, %d bias tables resized; fresh are the heads and %d tensors "

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from swinviz.checkpoints.architecture import fill, read_backbone, read_heads
+from swinviz.checkpoints.architecture import assemble, read_backbone, read_heads
 from swinviz.checkpoints.cache import cache_folder, find_cached, packaged_weights
 from swinviz.checkpoints.download import Published, fetch, is_intact
 from swinviz.checkpoints.hub import cached_on_hub, fetch_from_hub
@@ -59,7 +59,8 @@ def load(
     path = locate(name, progress=progress)
     contents = read(path)
     with blaming(path):
-        model = _assemble(contents)
+        tensors = translate(contents.tensors)
+        model = assemble(contents.config or _deduce_config(tensors, contents), tensors)
     return model.to(device=device, dtype=dtype or torch.float32).eval()
 
 
@@ -121,16 +122,6 @@ def _best_cached() -> Path:
         logger.info("Using %s, the best model in the cache.", preset.name)
         return path
     return _locate_preset(PRESETS["nano"], progress=False)
-
-
-def _assemble(contents: Contents) -> SwinUPerNet:
-    """Build the model that the tensors belong to, around them."""
-    tensors = translate(contents.tensors)
-    config = contents.config or _deduce_config(tensors, contents)
-    with torch.device("meta"):  # no memory and no random numbers for weights that are replaced at once
-        model = SwinUPerNet(config)
-    fill(model, tensors)
-    return model
 
 
 def _deduce_config(tensors: dict[str, Tensor], contents: Contents) -> ModelConfig:

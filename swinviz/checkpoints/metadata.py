@@ -6,10 +6,10 @@ import dataclasses
 import json
 from typing import Any
 
-from swinviz.config import HeadConfig, ModelConfig, SwinConfig
+from swinviz.config import Colour, HeadConfig, ModelConfig, SwinConfig
 from swinviz.errors import CheckpointError
 
-__all__ = ["METADATA_KEY", "decode_config", "encode_config"]
+__all__ = ["METADATA_KEY", "decode_config", "encode_config", "parse_palette"]
 
 METADATA_KEY = "swinviz"
 
@@ -30,14 +30,34 @@ def decode_config(text: str) -> ModelConfig:
         CheckpointError: it is no JSON, or describes no possible model.
     """
     try:
-        values = {key: _tuples(value) for key, value in json.loads(text).items()}
-        backbone = SwinConfig(**{key: _tuples(value) for key, value in values.pop("backbone").items()})
-        head = HeadConfig(**{key: _tuples(value) for key, value in values.pop("head").items()})
-        return ModelConfig(backbone=backbone, head=head, **values)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        values = json.loads(text)
+        classes = tuple(str(name) for name in values["classes"])
+        return ModelConfig(
+            classes=classes,
+            palette=parse_palette(values["palette"], len(classes)),
+            backbone=SwinConfig(**_tuples(values["backbone"])),
+            head=HeadConfig(**_tuples(values["head"])),
+            scale=(int(values["scale"][0]), int(values["scale"][1])),
+        )
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
         raise CheckpointError(f"its description of the model is damaged ({error}).") from error
 
 
-def _tuples(value: Any) -> Any:
-    """Turn JSON's lists into tuples, all the way down."""
-    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+def parse_palette(palette: Any, count: int) -> tuple[Colour, ...]:
+    """Check a palette from a file: `count` colours of three whole numbers from 0 to 255.
+
+    Raises:
+        CheckpointError: it is anything else.
+    """
+    try:
+        colours = tuple((int(red), int(green), int(blue)) for red, green, blue in palette)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise CheckpointError(f"its palette is no list of RGB colours ({error}).") from error
+    if len(colours) != count or not all(0 <= value <= 255 for colour in colours for value in colour):
+        raise CheckpointError(f"its palette does not hold {count} colours from 0 to 255.")
+    return colours
+
+
+def _tuples(values: dict[str, Any]) -> dict[str, Any]:
+    """Turn JSON's lists back into tuples."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}

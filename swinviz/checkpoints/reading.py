@@ -1,19 +1,11 @@
-"""Reading weights files of strangers: tensors and plain values come out, and nothing in them is ever run.
+"""Reading weights files: what every publisher puts in them, brought to one form.
 
-`.pth` and `.bin` files are pickles, which can call any function while they are read. torch's restricted
-reader calls only its own; classes that training frameworks leave in their files (mmengine's HistoryBuffer,
-yacs' CfgNode, numpy arrays of losses) are replaced by `_StandIn`, which swallows what it is given. A file
-that asks for anything else is refused.
+Nothing in a file is trusted: pickles are read by `unpickle`, and shapes are compared with what is stored.
 """
 
 from __future__ import annotations
 
 import json
-import pickle
-import re
-import threading
-import warnings
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,19 +16,14 @@ import safetensors
 import torch
 from torch import Tensor
 
-from swinviz.checkpoints.metadata import METADATA_KEY, decode_config
+from swinviz.checkpoints.metadata import METADATA_KEY, decode_config, parse_palette
+from swinviz.checkpoints.pickles import unpickle
 from swinviz.config import Colour, ModelConfig
 from swinviz.errors import CheckpointError
 
 __all__ = ["Contents", "blaming", "read"]
 
-_HARMLESS = re.compile(
-    r"^(mmengine|mmcv|mmseg|mmcls|mmpretrain|numpy|yacs|argparse|collections|datetime|pathlib)\."
-)
-# How pickle refers to HistoryBuffer.mean and to the bytes of a numpy array; the stand-in does neither.
-_HARMLESS_FUNCTIONS = {"builtins.getattr", "_codecs.encode"}
 _WHERE_WEIGHTS_ARE = ("state_dict", "model", "module")
-_reading = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -65,6 +52,10 @@ def blaming(path: Path) -> Iterator[None]:
         yield
     except CheckpointError as error:
         raise CheckpointError(f"The checkpoint {path.name} cannot be used: {error}") from error
+    except OSError as error:
+        raise CheckpointError(
+            f"The checkpoint {path} cannot be read ({error.strerror or error}): check its permissions."
+        ) from error
 
 
 def read(path: Path) -> Contents:
@@ -83,7 +74,7 @@ def read(path: Path) -> Contents:
         raise FileNotFoundError(f"There is no checkpoint {path}: check the path, or name a preset.")
     with blaming(path):
         contents = _read_file(path)
-        _check_numbers(contents.tensors)
+        _check_sizes(contents.tensors)
     beside = path.with_name("config.json")
     return _with_hub_config(contents, beside) if contents.config is None and beside.is_file() else contents
 
@@ -116,7 +107,7 @@ def _read_safetensors(path: Path) -> Contents:
             # Copied, because the tensors are windows on the file, which somebody may replace.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
             metadata = file.metadata() or {}
-    except (safetensors.SafetensorError, OSError, RuntimeError, ValueError) as error:
+    except Exception as error:  # besides its own errors, those of torch for types it does not know
         raise CheckpointError(f"it is damaged ({error}): fetch or copy it again.") from error
     if METADATA_KEY not in metadata:
         return Contents(tensors)
@@ -125,91 +116,12 @@ def _read_safetensors(path: Path) -> Contents:
 
 
 def _read_pickle(path: Path) -> Contents:
-    with _reading:
-        if zipfile.is_zipfile(path):
-            _check_archive(path)
-        foreign = _foreign_names(path)
-        try:
-            with torch.serialization.safe_globals([_stand_in(name) for name in foreign]), _silence():
-                loaded = torch.load(path, map_location="cpu", weights_only=True)
-        except pickle.UnpicklingError as error:
-            raise CheckpointError(_explain(str(error))) from error
-        except Exception as error:  # a stranger's bytes make the reader raise anything
-            raise CheckpointError(f"it is damaged ({_first_line(error)}): fetch or copy it again.") from error
+    loaded = unpickle(path)
     if not isinstance(loaded, Mapping):
         raise CheckpointError(f"it holds a {type(loaded).__name__} instead of named weights.")
     meta = loaded.get("meta")
     classes, palette = _named_classes(meta if isinstance(meta, Mapping) else {})
     return Contents(_find_tensors(loaded), classes, palette)
-
-
-def _check_archive(path: Path) -> None:
-    """Refuse an archive that would unpack to more than its own size: torch stores without compressing."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise CheckpointError(f"it is damaged ({error}): fetch or copy it again.") from error
-    names = [entry.filename for entry in entries]
-    if not any(name.endswith("data.pkl") for name in names):
-        raise CheckpointError(
-            f"it is a zip archive of other things ({', '.join(names[:3])}), not of weights."
-        )
-    if sum(entry.file_size for entry in entries) > path.stat().st_size:
-        raise CheckpointError("its contents are larger than the file itself: it is damaged or made to harm.")
-
-
-def _foreign_names(path: Path) -> list[str]:
-    """List the harmless classes, beyond torch's own, that a pickle names; nothing is loaded for it."""
-    try:
-        wanted = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-    except Exception:  # noqa: BLE001  damaged, or of before torch 1.6: torch.load will say so, or manage
-        return []
-    return [name for name in wanted if _HARMLESS.match(name) or name in _HARMLESS_FUNCTIONS]
-
-
-class _StandIn:
-    """Takes the place of a foreign class, and does nothing with what it is given."""
-
-    def __new__(cls, *_arguments: object, **_named: object) -> _StandIn:
-        return super().__new__(cls)
-
-    def __init__(self, *_arguments: object, **_named: object) -> None:
-        """Forget the arguments."""
-
-    def __setstate__(self, _state: object) -> None:
-        """Forget the state."""
-
-    def __setitem__(self, _key: object, _value: object) -> None:
-        """Forget the item."""
-
-
-def _stand_in(name: str) -> type:
-    module, _, attribute = name.rpartition(".")
-    return type(attribute, (_StandIn,), {"__module__": module, "__qualname__": attribute})
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Drop torch's warnings about how old a file is: the reader can do nothing about it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-def _explain(message: str) -> str:
-    asked = re.search(r"GLOBAL (\S+)", message)
-    if asked:
-        return (
-            f"it asks to run {asked[1]} while it is read, which weights never need: "
-            "do not trust it, and get it as .safetensors instead."
-        )
-    return f"it is damaged, or more than weights ({_first_line(message)}): get it as .safetensors instead."
-
-
-def _first_line(error: object) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0][:160]
 
 
 def _find_tensors(loaded: Mapping[Any, Any]) -> dict[str, Tensor]:
@@ -231,20 +143,12 @@ def _named_classes(meta: Mapping[Any, Any]) -> tuple[tuple[str, ...], tuple[Colo
     meta = {str(key).lower(): value for key, value in meta.items()}
     if isinstance(meta.get("dataset_meta"), Mapping):
         meta = {str(key).lower(): value for key, value in meta["dataset_meta"].items()}
-    classes, palette = meta.get("classes"), meta.get("palette")
+    classes = meta.get("classes")
     names = tuple(str(name) for name in classes) if isinstance(classes, list | tuple) else ()
     try:
-        colours = tuple(_colour(colour) for colour in palette) if isinstance(palette, list | tuple) else ()
-    except (TypeError, ValueError):
-        colours = ()  # a palette is decoration: made-up colours serve as well
-    return names, colours if len(colours) == len(names) else ()
-
-
-def _colour(values: Any) -> Colour:
-    red, green, blue = (int(value) for value in values)
-    if not all(0 <= value <= 255 for value in (red, green, blue)):
-        raise ValueError("a colour outside 0..255")
-    return red, green, blue
+        return names, parse_palette(meta.get("palette"), len(names))
+    except CheckpointError:
+        return names, ()  # a palette is decoration: made-up colours serve as well
 
 
 def _with_hub_config(contents: Contents, path: Path) -> Contents:
@@ -253,7 +157,7 @@ def _with_hub_config(contents: Contents, path: Path) -> Contents:
         config = json.loads(path.read_text(encoding="utf-8"))
         labels = {int(index): str(label) for index, label in config.get("id2label", {}).items()}
         scales = tuple(int(scale) for scale in config.get("pool_scales", ()))
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(
             f"The file {path} beside the weights is damaged ({error}): fetch it again."
         ) from error
@@ -263,16 +167,9 @@ def _with_hub_config(contents: Contents, path: Path) -> Contents:
     return replace(contents, classes=classes, pool_scales=scales)
 
 
-def _check_numbers(tensors: Mapping[str, Tensor]) -> None:
+def _check_sizes(tensors: Mapping[str, Tensor]) -> None:
+    """Refuse tensors that repeat a few stored numbers: once used, they would fill the memory."""
     for name, tensor in tensors.items():
-        if (
-            tensor.layout != torch.strided
-            or tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes()
-        ):
-            raise CheckpointError(
-                f"its tensor {name} is larger than the numbers stored for it: it is damaged."
-            )
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise CheckpointError(
-                f"its tensor {name} holds NaN or infinity: the training that wrote it failed."
-            )
+        dense = tensor.layout == torch.strided
+        if not dense or tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+            raise CheckpointError(f"its tensor {name} is larger than what is stored for it: it is damaged.")
