@@ -14,9 +14,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from swinviz.attention import attention_to_image
+    from swinviz.checkpoints import available, load, load_backbone, save
     from swinviz.config import HeadConfig, ModelConfig, SwinConfig
+    from swinviz.errors import SwinvizError
+    from swinviz.explorer import explore
     from swinviz.geometry import WindowGeometry
     from swinviz.hooks import Hook, capture, edit, list_hooks
+    from swinviz.images import read_image
+    from swinviz.inference import Options, Segmentation
+    from swinviz.presets import PRESETS, build
     from swinviz.segmenter import SwinUPerNet
 
 __version__ = "0.1.0"
@@ -25,24 +32,48 @@ _HOME = {
     "HeadConfig": "config",
     "Hook": "hooks",
     "ModelConfig": "config",
+    "Options": "inference",
+    "PRESETS": "presets",
+    "Segmentation": "inference",
     "SwinConfig": "config",
     "SwinUPerNet": "segmenter",
+    "SwinvizError": "errors",
     "WindowGeometry": "geometry",
+    "attention_to_image": "attention",
+    "available": "checkpoints",
+    "build": "presets",
     "capture": "hooks",
     "edit": "hooks",
+    "explore": "explorer",
     "list_hooks": "hooks",
+    "load": "checkpoints",
+    "load_backbone": "checkpoints",
+    "read_image": "images",
+    "save": "checkpoints",
 }
 
 __all__ = [
+    "PRESETS",
     "HeadConfig",
     "Hook",
     "ModelConfig",
+    "Options",
+    "Segmentation",
     "SwinConfig",
     "SwinUPerNet",
+    "SwinvizError",
     "WindowGeometry",
+    "attention_to_image",
+    "available",
+    "build",
     "capture",
     "edit",
+    "explore",
     "list_hooks",
+    "load",
+    "load_backbone",
+    "read_image",
+    "save",
 ]
 
 

@@ -1,0 +1,65 @@
+"""The command line: `python -m swinviz COMMAND`.
+
+Each command is a module with `HELP`, `add_arguments(parser)` and `run(arguments) -> exit code`. A command's
+module is imported only when it is called, so that `--help` and `--version` answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import swinviz
+from swinviz.errors import SwinvizError
+
+__all__ = ["main"]
+
+COMMANDS = {
+    "segment": "name what every pixel of an image shows",
+    "attend": "draw what a pixel of an image attends to",
+    "evaluate": "measure mIoU on a data set, beside the published figures",
+    "train": "train or fine-tune a model",
+    "bench": "measure speed and memory, beside transformers",
+    "convert": "rewrite any readable checkpoint as .safetensors, or for transformers",
+    "doctor": "say what is installed, which devices and models there are, and what is missing",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: words after `python -m swinviz`; those of this process by default.
+
+    Returns:
+        The exit code: 0, 1 if something asked about is not as it should be, 2 for an error (one sentence on
+        stderr), 130 after Ctrl-C.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    parser = argparse.ArgumentParser(
+        prog="python -m swinviz", description="See inside a segmentation transformer."
+    )
+    parser.add_argument("--version", action="version", version=f"swinviz {swinviz.__version__}")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, sentence in COMMANDS.items():
+        command = subparsers.add_parser(
+            name, help=sentence, description=sentence[0].upper() + sentence[1:] + "."
+        )
+        if name in words[:1]:
+            import_module(f"swinviz.cli.{name}").add_arguments(command)
+    parsed = parser.parse_args(words)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        code: int = import_module(f"swinviz.cli.{parsed.command}").run(parsed)
+    except KeyboardInterrupt:
+        print("stopped.", file=sys.stderr)
+        return 130
+    except (SwinvizError, ValueError, OSError) as error:
+        # Errors of ours are ValueErrors and OSErrors too; each message says in one sentence what to do.
+        print(f"swinviz {parsed.command}: {error}", file=sys.stderr)
+        return 2
+    return code

@@ -1,0 +1,117 @@
+"""`python -m swinviz evaluate --preset swin-t --data ROOT`; under torchrun, in several processes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from swinviz.cli.common import PRECISIONS, add_model_arguments, best_device, load_model, output_folder
+from swinviz.data.ade20k import ADE20K
+from swinviz.data.folder import Folder
+from swinviz.data.pairs import LabelledImages
+from swinviz.data.scenes import Scenes
+from swinviz.errors import DatasetError
+from swinviz.evaluation import Report, evaluate, measure_cost
+from swinviz.files import replacing
+from swinviz.inference import MULTI_SCALE, Options
+
+__all__ = ["add_arguments", "open_dataset", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument(
+        "--data", required=True, help="ADE20K's root, a folder with images/ and masks/, or scenes"
+    )
+    parser.add_argument("--split", default="", help="of the data set; by default the one held out")
+    parser.add_argument(
+        "--check", action="store_true", help="only look the data set over, and list what is wrong"
+    )
+    parser.add_argument("--slide", action="store_true", help="crops of 512x512 instead of the whole image")
+    parser.add_argument("--ms-flip", action="store_true", help="average six sizes, each mirrored too")
+    parser.add_argument("--limit", type=int, help="only so many images")
+    parser.add_argument("--cost", action="store_true", help="measure memory and images a second too")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="folder for report, plots and the state to go on from",
+    )
+    add_model_arguments(parser)
+    parser.add_argument("--preset", dest="model", help="the same as --model")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure a model, or with --check the data set alone.
+
+    Returns:
+        0; 1 if --check found something wrong.
+    """
+    if arguments.check:
+        check = open_dataset(arguments.data, arguments.split, strict=False).check()
+        print(check)
+        return 0 if check.ok else 1
+    options = Options(mode="slide" if arguments.slide else "whole", precision=PRECISIONS[arguments.precision])
+    if arguments.ms_flip:
+        options = replace(options, scales=MULTI_SCALE, flip=True)
+    scenes = arguments.data == "scenes"
+    dataset = Scenes("val", length=500) if scenes else open_dataset(arguments.data, arguments.split)
+    if arguments.device is None and best_device() == "cuda":
+        arguments.device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
+    model = load_model(arguments)
+    folder = output_folder(arguments.output) if arguments.output else None
+    report = evaluate(
+        model,
+        dataset,
+        options,
+        boundary=True,
+        limit=arguments.limit,
+        state=folder / "state" if folder else None,
+    )
+    if int(os.environ.get("RANK", "0")) != 0:
+        return 0
+    report = replace(
+        report, preset=arguments.model, cost=measure_cost(model, options) if arguments.cost else None
+    )
+    print(report.class_table(), report.table(), sep="\n\n")
+    if folder:
+        _write(report, folder)
+    return 0
+
+
+def _write(report: Report, folder: Path) -> None:
+    from swinviz.plots.evaluation import plot_class_bars, plot_confusion  # matplotlib takes a while to import
+
+    print(report.save(folder / "report.json"))
+    for name, plot in {"confusion": plot_confusion, "classes": plot_class_bars}.items():
+        with replacing(folder / f"{name}.png") as temporary:
+            plot(report).savefig(temporary, dpi=150)
+        print(folder / f"{name}.png")
+
+
+def open_dataset(root: str, split: str = "", *, strict: bool = True) -> LabelledImages:
+    """Open a data set by what its folder holds.
+
+    Args:
+        root: ADE20K's folder (images/ and annotations/), or one with images/ and masks/.
+        split: its part; by default ADE20K's validation, and all of a folder.
+        strict: refuse a data set with something wrong at once; False leaves that to `check`.
+
+    Raises:
+        DatasetError: the folder holds neither.
+    """
+    folder = Path(root)
+    for candidate in (folder, folder / "ADEChallengeData2016"):
+        if (candidate / "annotations").is_dir():
+            if split not in ("", "training", "validation"):
+                raise DatasetError(f"ADE20K has no split {split!r}: choose training or validation.")
+            return ADE20K(candidate, "training" if split == "training" else "validation", strict=strict)
+    if (folder / "masks").is_dir():
+        return Folder(folder, split, strict=strict)
+    raise DatasetError(
+        f"{root} is no data set: name ADE20K's folder (with images/ and annotations/) "
+        "or one with images/ and masks/."
+    )
