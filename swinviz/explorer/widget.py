@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from pathlib import Path
 from typing import Any
 
 import anywidget
 import traitlets
+from PIL import Image
 
 from swinviz.explorer import html
 from swinviz.explorer.payload import answer
@@ -39,6 +42,16 @@ class Explorer(anywidget.AnyWidget):
             self.send({"id": content.get("id"), "error": str(error)})
         else:
             self.send({"id": content.get("id")}, buffers=[message])
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """The widget, and for pages that run no widgets (a saved notebook on the web) the picture alone."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        picture = io.BytesIO()
+        Image.fromarray(self.session.image).save(picture, "PNG", compress_level=1)
+        if data is not None:
+            data["image/png"] = base64.b64encode(picture.getvalue()).decode("ascii")
+        return bundle
 
     def save_html(self, path: str | Path, *, budget: int = html.DEFAULT_BUDGET) -> list[BlockKey]:
         """Write this viewer into one offline file; see `swinviz.explorer.html.save_html`."""

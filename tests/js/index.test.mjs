@@ -1,0 +1,69 @@
+// The viewer's index mathematics against arrays that Python wrote (tests/test_explorer.py runs this file with
+// node --test and names the folder of arrays in SWINVIZ_FIXTURES).
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import test from "node:test";
+import {
+  attentionOf, classShares, eachToken, locate, makeGeometry, rectangles, regionAt, seamShare, statisticOf, tokenIndex,
+  tokenWeights, unpack,
+} from "../../swinviz/explorer/explorer.js";
+
+const folder = process.env.SWINVIZ_FIXTURES;
+const read = (name) => unpack(new Uint8Array(readFileSync(`${folder}/${name}`)));
+const close = (actual, expected, tolerance, what) =>
+  assert.ok(Math.abs(actual - expected) <= tolerance, `${what}: ${actual} instead of ${expected}`);
+
+const { header: { cases } } = read("cases.bin");
+
+for (const name of cases) {
+  const { header, arrays } = read(`${name}.bin`);
+  const geometry = makeGeometry(header.geometry);
+  const places = Array.from({ length: geometry.windows * geometry.area }, (_, at) => [Math.floor(at / geometry.area), at % geometry.area]);
+
+  test(`${name}: windows, tokens and regions are WindowGeometry's`, () => {
+    assert.equal(geometry.windows, header.windows);
+    assert.deepEqual(places.map(([window, place]) => tokenIndex(geometry, window, place)), [...arrays.tokens.data]);
+    assert.deepEqual(places.map(([window, place]) => regionAt(geometry, window, place)), [...arrays.regions.data]);
+  });
+
+  test(`${name}: rectangles are WindowGeometry's`, () => {
+    for (let window = 0; window < geometry.windows; window++) {
+      const found = rectangles(geometry, window).map(({ top, left, bottom, right }) => [top, left, bottom, right]);
+      assert.deepEqual(found, header.rectangles[window]);
+    }
+  });
+
+  test(`${name}: every pixel is located as WindowGeometry does`, () => {
+    const [height, width] = header.size;
+    for (let y = 0, at = 0; y < height; y++) {
+      for (let x = 0; x < width; x++, at += 2) {
+        assert.deepEqual(locate(geometry, y, x), { window: arrays.located.data[at], query: arrays.located.data[at + 1] });
+      }
+    }
+    assert.equal(locate(geometry, geometry.height * geometry.stride, 0), null);
+    assert.equal(locate(geometry, 0, -1), null);
+  });
+
+  const block = { ...arrays, heads: header.heads, geometry };
+
+  for (const [number, asked] of header.questions.entries()) {
+    test(`${name}: question ${number} (${asked.direction}, head ${asked.head}) is answered as attention_to_image does`, () => {
+      const [top, left, bottom, right] = asked.box;
+      const weights = tokenWeights(geometry, { top, left, bottom, right }, header.size);
+      close(weights.reduce((sum, { weight }) => sum + weight, 0), 1, 1e-9, "weights sum to one");
+      const shares = attentionOf(block, weights, asked.head, asked.direction);
+      const map = new Float64Array(geometry.paddedHeight * geometry.paddedWidth);
+      eachToken(geometry, shares, ({ row, column, value }) => { map[row * geometry.paddedWidth + column] += value; });
+      const expected = arrays[`map${number}`].data;
+      // A byte a value: off by at most 1/510 of the row's peak, which is at most 1.
+      map.forEach((value, at) => close(value, expected[at], asked.tolerance, `token ${at}`));
+      if (asked.direction === "key") return;
+      const { byClass, padding } = classShares(geometry, shares, arrays.labels.data, header.size, header.classes);
+      byClass.forEach((share, index) => close(share, asked.byClass[index], 49 * asked.tolerance, `class ${index}`));
+      close(padding, asked.padding, 49 * asked.tolerance, "padding");
+      close(seamShare(block, weights, asked.head), asked.seams, 49 * asked.tolerance, "across seams");
+      close(statisticOf(block, "entropy", weights, asked.head), asked.entropy, 1e-3, "entropy");
+      close(statisticOf(block, "distance", weights, asked.head), asked.distance, 1e-2, "distance");
+    });
+  }
+}

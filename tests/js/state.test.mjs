@@ -1,0 +1,152 @@
+// Permalinks, messages, the memory of answers, and the files that are saved: all that needs no page.
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import test from "node:test";
+import {
+  COLOURS, callTransport, clampState, colourOf, encodeGif, fetchTransport, fileTransport, formatShare, formatState, initialState,
+  parseState, remember, requestKey, svgOf, toDevice, unpack, widgetTransport,
+} from "../../swinviz/explorer/explorer.js";
+
+const opening = { size: [60, 100], blocks: [{ stage: 0, block: 0, heads: 2 }, { stage: 1, block: 0, heads: 4 }] };
+const answer = (bytes) => ({ header: {}, arrays: { a: { data: new Uint8Array(bytes) } } });
+
+test("a permalink brings back every field", () => {
+  const state = {
+    ...initialState(), stage: 2, block: 3, head: 5, y: 17, x: 4, locked: true, region: [1, 2, 30, 40], direction: "key",
+    segmentation: 0.5, heat: 1, layers: ["grid", "padding"], strip: "reach", edits: ["no_shift", "off-2-3-1"], compare: 0.25,
+  };
+  assert.deepEqual(parseState(formatState(state)), state);
+});
+
+test("the initial state has an empty permalink", () => assert.equal(formatState(initialState()), ""));
+
+test("a permalink of nonsense gives a state that can be drawn", () => {
+  for (const text of ["stage=x&y=NaN&layers=evil.grid&region=1.2&locked=maybe&unknown=1", "y=-5&x=1e9&head=99&heat=7&stage=9",
+    "region=9.9.9.9", "constructor=1&__proto__=2&%", "=&&="]) {
+    const state = clampState(parseState(text), opening);
+    assert.deepEqual(Object.keys(state).sort(), Object.keys(initialState()).sort());
+    assert.ok(state.y >= 0 && state.y < 60 && state.x >= 0 && state.x < 100 && state.head < 4 && state.heat <= 1);
+    assert.equal(state.region, null);
+  }
+});
+
+test("a region is cut to the picture", () => {
+  assert.deepEqual(clampState(parseState("region=-4.10.500.20"), opening).region, [0, 10, 60, 20]);
+});
+
+test("an answer is asked for once, and the one not used for longest is forgotten first", async () => {
+  const asked = [];
+  const transport = remember({ request: async (name) => { asked.push(name); return answer(10); }, close() {} }, 25);
+  for (const name of ["a", "b", "a", "c"]) await transport.request(name, {}); // c makes 30 bytes: b goes
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  for (const name of ["a", "c", "b"]) await transport.request(name, {});
+  assert.deepEqual(asked, ["a", "b", "c", "b"]);
+});
+
+test("a failure is not remembered", async () => {
+  let count = 0;
+  const transport = remember({ request: async () => { if (count++ === 0) throw new Error("busy"); return answer(1); }, close() {} });
+  await assert.rejects(transport.request("a", {}), /busy/);
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.ok(await transport.request("a", {}));
+});
+
+test("the key of a request does not depend on the order of its arguments", () => {
+  assert.equal(requestKey("block", { stage: 1, block: 2 }), "block?block=2&stage=1");
+  assert.equal(requestKey("open"), "open");
+});
+
+/** A message as packet.py writes it: one array of four bytes. */
+function message() {
+  const text = JSON.stringify({ kind: "test", arrays: [{ name: "a", type: "uint8", shape: [4], step: 0.5, at: 0 }] }).padEnd(104);
+  const bytes = new Uint8Array(8 + 104 + 8);
+  bytes.set(new TextEncoder().encode("SWV1"));
+  new DataView(bytes.buffer).setUint32(4, 104, true);
+  bytes.set(new TextEncoder().encode(text), 8);
+  bytes.set([1, 2, 3, 4], 112);
+  return bytes;
+}
+
+test("a message is read wherever in memory it begins", () => {
+  for (const start of [0, 1, 3, 8]) {
+    const memory = new Uint8Array(start + 120);
+    memory.set(message(), start);
+    const { header, arrays } = unpack(memory.subarray(start));
+    assert.equal(header.kind, "test");
+    assert.deepEqual([...arrays.a.data], [1, 2, 3, 4]);
+  }
+  assert.throws(() => unpack(new Uint8Array(16)), /no message/);
+});
+
+test("a widget hears only the answers to its own questions", async () => {
+  const listeners = [], sent = [];
+  const model = { on: (_, listener) => listeners.push(listener), off() {}, send: (content) => sent.push(content) };
+  const [one, two] = [widgetTransport(model), widgetTransport(model)];
+  const [first, second] = [one.request("open", {}), two.request("open", {})];
+  assert.notEqual(sent[0].id, sent[1].id);
+  for (const hear of listeners) hear({ id: sent[1].id, error: "no" }, []);
+  await assert.rejects(second, /no/);
+  const bytes = message();
+  for (const hear of listeners) hear({ id: sent[0].id }, [new DataView(bytes.buffer)]);
+  assert.equal((await first).header.kind, "test");
+});
+
+test("an app's function and a server's refusal say why", async () => {
+  const base64 = Buffer.from(message()).toString("base64");
+  assert.equal((await callTransport(async () => base64).request("open", {})).header.kind, "test");
+  await assert.rejects(callTransport(async () => ({ error: "too big" })).request("open", {}), /too big/);
+  globalThis.fetch = async () => new Response("no such block", { status: 400 });
+  await assert.rejects(fetchTransport("/answer").request("block", {}), /no such block/);
+  globalThis.fetch = async () => new Response(message());
+  assert.equal((await fetchTransport("/answer").request("open", {})).header.kind, "test");
+});
+
+test("a file says which answer it does not hold", async () => {
+  const { gzipSync } = await import("node:zlib");
+  const kept = { open: gzipSync(message()).toString("base64") };
+  const transport = fileTransport((key) => kept[key]);
+  assert.equal((await transport.request("open", {})).header.kind, "test");
+  await assert.rejects(transport.request("block", { stage: 0, block: 0 }), /not kept/);
+});
+
+test("tokens meet exactly on the screen, without gaps or overlaps", () => {
+  for (const scale of [0.37, 1, 1.2345, 2]) {
+    let edge = 0;
+    for (let column = 0; column < 50; column++) {
+      const [x, , width] = toDevice(scale, 0, column * 4, 4, column * 4 + 4);
+      assert.equal(x, edge);
+      edge = x + width;
+    }
+  }
+});
+
+test("colours grow lighter with the value, so they read in gray too", () => {
+  const lightness = (value) => { const [r, g, b] = colourOf(COLOURS.attention, value); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  for (let level = 1; level < 256; level++) assert.ok(lightness(level / 255) >= lightness((level - 1) / 255) - 0.5);
+});
+
+test("shares are written with their unit, and small ones are not called nothing", () => {
+  assert.deepEqual([0, 0.0001, 0.042, 0.0999, 0.38, 1].map(formatShare), ["0.0 %", "< 0.1 %", "4.2 %", "10 %", "38 %", "100 %"]);
+});
+
+test("an SVG escapes its caption and leaves the windows' hole in the veil", () => {
+  const svg = svgOf({
+    width: 10, height: 10, picture: "data:,", heat: 0.5, caption: `<script>&"`, colours: { page: "#fff", veil: "#000", text: "#000" },
+    shapes: { boxes: [[0, 0, 4, 4]], tokens: [{ box: [0, 0, 2, 2], colour: "rgba(1, 2, 3, 1)" }], place: [0, 0, 2, 2], spread: false },
+  });
+  assert.ok(!svg.includes("<script>") && svg.includes("M0 0h4v4h-4z") && svg.includes('fill="rgba(1, 2, 3, 1)"'));
+});
+
+test("a GIF is written for Python to read back", () => {
+  const [width, height] = [97, 61];
+  let seed = 1;
+  const noise = () => (seed = (seed * 16807) % 2147483647) & 255; // enough codes to fill LZW's table several times
+  const frames = [Uint8Array.from({ length: width * height }, noise), Uint8Array.from({ length: width * height }, (_, at) => at & 7)];
+  const palette = Uint8Array.from({ length: 768 }, (_, at) => Math.floor(at / 3));
+  const bytes = encodeGif(width, height, palette, frames, 50);
+  assert.equal(Buffer.from(bytes.subarray(0, 6)).toString(), "GIF89a");
+  if (process.env.SWINVIZ_FIXTURES) {
+    writeFileSync(`${process.env.SWINVIZ_FIXTURES}/written.gif`, bytes);
+    frames.forEach((frame, index) => writeFileSync(`${process.env.SWINVIZ_FIXTURES}/frame${index}.raw`, frame));
+  }
+});
