@@ -196,6 +196,8 @@ def test_paint_and_label_come_from_the_same_coverage():
     # White on black: the picture is the coverage, and the label is where it reaches one half.
     np.testing.assert_array_equal(canvas.image[0], covered)
     np.testing.assert_array_equal(canvas.label == 7, canvas.image[1] >= 0.5)
+    canvas.paint(np.float32([[0.25, 0.5, 0.75]]), rgb(0, 0, 0), 3)
+    assert (canvas.label[0, :3] == 3).tolist() == [False, True, True]
 
 
 @settings(max_examples=25, deadline=None)
