@@ -3,6 +3,29 @@
 from __future__ import annotations
 
 from swinviz.plots.attention import plot_attention
+from swinviz.plots.attribution import plot_cam, plot_ledger, plot_level_shares, plot_receptive_field
+from swinviz.plots.heads import plot_bias_tables, plot_heads, plot_split, plot_statistics
+from swinviz.plots.interventions import plot_comparison, plot_iou_changes
+from swinviz.plots.reach import plot_reachability, plot_rollout, plot_share_maps
 from swinviz.plots.windows import plot_mask, plot_rectangles, plot_regions, plot_windows
 
-__all__ = ["plot_attention", "plot_mask", "plot_rectangles", "plot_regions", "plot_windows"]
+__all__ = [
+    "plot_attention",
+    "plot_bias_tables",
+    "plot_cam",
+    "plot_comparison",
+    "plot_heads",
+    "plot_iou_changes",
+    "plot_ledger",
+    "plot_level_shares",
+    "plot_mask",
+    "plot_reachability",
+    "plot_receptive_field",
+    "plot_rectangles",
+    "plot_regions",
+    "plot_rollout",
+    "plot_share_maps",
+    "plot_split",
+    "plot_statistics",
+    "plot_windows",
+]

@@ -64,7 +64,7 @@ def plot_attention(
             interpolation="nearest",
         )
         name = f"head {head}" if attention.heads == "each" else f"{attention.heads} over heads"
-        share = float(attention.padding_share[head])
+        share = float(attention.padding_share[head]) if attention.measure == "probability" else 0.0
         ax.set_title(f"{name} · {share:.0%} on padding" if share >= 0.005 else name, fontsize=9)
     for ax in axes:
         show_extent(ax, attention.geometry, size)
@@ -72,8 +72,7 @@ def plot_attention(
         _mark_place(ax, attention)
         if zoom:
             _zoom(ax, attention)
-    unit = "share of the query's attention" if attention.direction == "query" else "share given to the key"
-    style.colour_bar(figure, drawn, axes, f"{unit}, per token")
+    style.colour_bar(figure, drawn, axes, _unit(attention))
     style.caption(figure, _caption(attention))
     return figure
 
@@ -85,15 +84,24 @@ def _asked(attention: AttentionMap) -> str:
     return f"{role}: y={attention.pixel[0]}, x={attention.pixel[1]}"
 
 
+def _unit(attention: AttentionMap) -> str:
+    if attention.measure == "norm":
+        return "norm of the key's contribution"
+    if attention.direction == "query":
+        return "share of the query's attention, per token"
+    return "share given to the key, per token"
+
+
 def _caption(attention: AttentionMap) -> str:
     geometry = attention.geometry
     block = "" if attention.block is None else f"stage {attention.block[0]}, block {attention.block[1]}; "
     shift = f"shifted by {geometry.shift_size}" if geometry.shift_size else "not shifted"
-    normalised = (
-        f"softmax over each query's {geometry.window_area} keys, padding included"
-        if attention.direction == "query"
-        else f"each token's softmax over its {geometry.window_area} keys; not normalised over the tokens"
-    )
+    if attention.measure == "norm":
+        normalised = "pattern × value × projection, in units of the residual stream; not normalised"
+    elif attention.direction == "query":
+        normalised = f"softmax over each query's {geometry.window_area} keys, padding included"
+    else:
+        normalised = f"each token's softmax over its {geometry.window_area} keys; not normalised over tokens"
     return (
         f"{block}windows of {geometry.window_size}×{geometry.window_size} tokens ({shift}), outlined; "
         f"1 token = {geometry.stride} pixels; {_asked(attention)} (input pixels)\n"
