@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import torch
 import torch.distributed as dist
-import torch.distributed.nn.functional as differentiable
 from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx
 
 __all__ = ["SynchronisedBatchNorm2d", "Team", "join_team", "synchronise_batch_norm"]
 
@@ -46,9 +46,7 @@ class Team:
         """Average a tensor over the processes."""
         if self.world == 1:
             return value
-        total = value.clone()
-        dist.all_reduce(total)
-        return total / self.world
+        return _total(value) / self.world
 
     def wait(self) -> None:
         """Wait until every process is here."""
@@ -92,9 +90,9 @@ class SynchronisedBatchNorm2d(nn.BatchNorm2d):
         if not self.training or not dist.is_initialized():
             return super().forward(x)
         count = x.numel() // x.shape[1] * dist.get_world_size()  # every process has the same share
-        mean = _sum_over_team(x.sum(dim=(0, 2, 3))) / count  # C
+        mean = _SumOverTeam.apply(x.sum(dim=(0, 2, 3))) / count  # C
         centred = x - mean[:, None, None]
-        variance = _sum_over_team(centred.square().sum(dim=(0, 2, 3))) / count  # C
+        variance = _SumOverTeam.apply(centred.square().sum(dim=(0, 2, 3))) / count  # C
         self._remember(mean, variance * (count / (count - 1)))
         scale = self.weight * (variance + self.eps).rsqrt()
         return centred * scale[:, None, None] + self.bias[:, None, None]
@@ -109,9 +107,22 @@ class SynchronisedBatchNorm2d(nn.BatchNorm2d):
         self.running_var.lerp_(variance, momentum)
 
 
-def _sum_over_team(value: Tensor) -> Tensor:
-    """Sum a tensor over the processes, and its gradient too."""
-    return differentiable.all_reduce(value)  # type: ignore[no-untyped-call]
+class _SumOverTeam(torch.autograd.Function):
+    """Sum a tensor over the processes; the gradient is summed, too, since every process uses the sum."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, value: Tensor) -> Tensor:
+        return _total(value)
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, gradient: Tensor) -> Tensor:
+        return _total(gradient)
+
+
+def _total(value: Tensor) -> Tensor:
+    total = value.clone()
+    dist.all_reduce(total)
+    return total
 
 
 def synchronise_batch_norm(model: nn.Module) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,7 +76,7 @@ class Learner:
         if compiled:
             self.objective = torch.compile(self.objective)
         if team.world > 1:
-            self.objective = DistributedDataParallel(self.objective, broadcast_buffers=False)
+            self.objective = DistributedDataParallel(self.objective)
 
     @property
     def parts(self) -> dict[str, Any]:
@@ -100,7 +100,7 @@ class Learner:
             images, labels = images.to(device), labels.to(device)
             with torch.autocast(device.type, recipe.dtype, enabled=recipe.precision != "float32"):
                 loss, logits = self.objective(images, labels)
-            require_finite(loss, step, names, recipe)
+            require_finite(loss.detach(), step, names, recipe)
             self.scaler.scale(loss / recipe.accumulate).backward()
             total += loss.detach() / recipe.accumulate
         self.scaler.step(self.optimizer)
@@ -142,7 +142,7 @@ def recompute_blocks(model: SwinUPerNet) -> None:
             module.forward = forward  # type: ignore[method-assign]
 
 
-def require_finite(loss: Tensor, step: int, names: object, recipe: Recipe) -> None:
+def require_finite(loss: Tensor, step: int, names: Sequence[str], recipe: Recipe) -> None:
     """Stop at a loss that no gradient can mend.
 
     Raises:
@@ -150,7 +150,7 @@ def require_finite(loss: Tensor, step: int, names: object, recipe: Recipe) -> No
     """
     if not torch.isfinite(loss):
         raise NotANumberError(
-            f"The loss is {float(loss)} at step {step}, on {names}: look at these images and labels, try a "
-            f"learning rate below {recipe.learning_rate:g}, a longer warm-up than {recipe.warmup_iters} steps"
+            f"The loss is {float(loss)} at step {step}, on {', '.join(names)}: look at these images and their "
+            f"labels, try a learning rate below {recipe.learning_rate:g}, a longer warm-up than {recipe.warmup_iters} steps"
             + (", or bfloat16 or float32." if recipe.precision == "float16" else ".")
         )

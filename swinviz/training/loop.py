@@ -37,7 +37,7 @@ class RunOptions:
         folder: where states and the model go; None keeps nothing.
         save_every: steps between saved states.
         tell_every: steps between moments that watchers are told of.
-        validate_every: steps between validations; 0 for none.
+        validate_every: steps between validations, a multiple of `tell_every`; 0 for none.
         workers: processes that load and augment the data.
         recompute: compute activations again in the backward pass: less memory, more time.
         compiled: let torch.compile make steps faster, after a minute or more.
@@ -87,7 +87,7 @@ def train(
         recipe: what decides the weights.
         options: how it is carried out.
         watchers: told of the run as it goes on.
-        validation: measures the model every `options.validate_every` steps.
+        validation: measures the model every `options.validate_every` steps, in every process.
         team: the processes that train together; by default this one, on the CPU.
 
     Raises:
@@ -107,7 +107,7 @@ def train(
         while step < recipe.max_iters and not team.any(stopped()):
             result = learner.step(step, parts)
             step += 1
-            if team.leads and _due(step, options.tell_every, recipe):
+            if _due(step, options.tell_every, recipe):
                 scores = _validate(learner, validation) if _due(step, options.validate_every, recipe) else {}
                 tell(clock.moment(step - 1, result, scores), learner.average)
             if _due(step, options.save_every, recipe) or stopped():

@@ -88,7 +88,11 @@ class Stream(Dataset[Sample]):
         if self.transform is not None:
             # The 1 keeps this generator apart from the permutations', which are seeded by (seed, epoch).
             image, labels = self.transform(image, labels, np.random.default_rng((self.seed, position, 1)))
-        return Sample(normalise(image), torch.from_numpy(labels.astype(np.int64)), self.name(index))
+        return Sample(
+            normalise(np.ascontiguousarray(image)),
+            torch.from_numpy(labels.astype(np.int64)),
+            self.name(index),
+        )
 
     def name(self, index: int) -> str:
         """Return what the data set calls one of its images."""

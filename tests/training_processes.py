@@ -1,0 +1,42 @@
+"""python -m torch.distributed.run --nproc-per-node N tests/training_processes.py FOLDER: train as a team.
+
+Saves the weights after 20 steps without dropout, which draws other numbers in each process.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+from models import tiny_config
+from training_runs import Stripes, noisy
+
+from swinviz import SwinUPerNet
+from swinviz.training import Recipe, RunOptions, Team, join_team, train
+
+
+def without_chance(model: SwinUPerNet) -> SwinUPerNet:
+    for module in model.modules():
+        if hasattr(module, "rate"):
+            module.rate = 0.0
+        if isinstance(module, torch.nn.Dropout2d):
+            module.p = 0.0
+    return model
+
+
+def untrained() -> SwinUPerNet:
+    torch.manual_seed(0)
+    return without_chance(SwinUPerNet(tiny_config()))
+
+
+def run(folder: Path | None, team: Team | None = None, accumulate: int = 1) -> SwinUPerNet:
+    recipe = Recipe(learning_rate=1e-3, warmup_iters=5, max_iters=20, batch_size=8, accumulate=accumulate)
+    return train(untrained(), Stripes(), noisy, recipe, RunOptions(folder, save_every=0), team=team).model
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    with join_team("cpu") as joined:
+        trained = run(None, joined)
+        torch.save(trained.state_dict(), Path(sys.argv[1]) / f"rank{joined.rank}.pt")

@@ -1,0 +1,84 @@
+"""Small training runs, for the tests and for processes that tests start and kill.
+
+python tests/training_runs.py FOLDER STEPS [WORKERS]: train a tiny model in FOLDER, resuming what is there.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from models import tiny_config
+from numpy.typing import NDArray
+
+from swinviz import SwinUPerNet
+from swinviz.training import JsonLines, Outcome, Recipe, RunOptions, Team, Watcher, train
+
+Array = NDArray[np.uint8]
+
+
+class Stripes:
+    """Images whose left part is dark and whose right part is bright, and labels that say so."""
+
+    def __init__(self, length: int = 10, size: int = 32) -> None:
+        self.length, self.size = length, size
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> tuple[Array, Array]:
+        border = self.size * (1 + index % 4) // 5
+        labels = np.zeros((self.size, self.size), np.uint8)
+        labels[:, border:] = 1 + index % 2
+        return np.repeat((labels * 90 + 20)[..., None], 3, axis=2), labels
+
+    def name(self, index: int) -> str:
+        return f"stripes_{index}.png"
+
+
+def noisy(image: Array, labels: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Augment by grain and mirroring."""
+    flip = int(rng.integers(2)) * 2 - 1
+    grain = rng.integers(0, 40, image.shape, dtype=np.uint8)
+    return (image + grain)[:, ::flip], labels[:, ::flip]
+
+
+RECIPE = Recipe(learning_rate=1e-3, warmup_iters=3, max_iters=12, batch_size=4, ema_decay=0.9, seed=7)
+
+
+def run(
+    folder: Path | None = None,
+    recipe: Recipe = RECIPE,
+    *,
+    save_every: int = 3,
+    workers: int = 0,
+    watchers: tuple[Watcher, ...] = (),
+    team: Team | None = None,
+    recompute: bool = False,
+) -> Outcome:
+    """Train the tiny model on stripes, telling watchers of every step."""
+    torch.manual_seed(0)
+    options = RunOptions(folder, save_every=save_every, tell_every=1, workers=workers, recompute=recompute)
+    model = SwinUPerNet(tiny_config())
+    return train(model, Stripes(), noisy, recipe, options, watchers=watchers, team=team)
+
+
+def weights(outcome: Outcome) -> dict[str, torch.Tensor]:
+    return outcome.model.state_dict()
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    where, steps = Path(sys.argv[1]), int(sys.argv[2])
+    long = Recipe(learning_rate=1e-3, warmup_iters=3, max_iters=steps, batch_size=4, ema_decay=0.9, seed=7)
+    done = run(
+        where,
+        long,
+        save_every=2,
+        workers=int(sys.argv[3]) if len(sys.argv) > 3 else 0,
+        watchers=(JsonLines(where / "log.jsonl"),),
+    )
+    if done.finished:
+        torch.save(weights(done), where / "final.pt")
