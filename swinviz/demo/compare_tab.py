@@ -17,7 +17,7 @@ def compare_tab(studio: Studio, tab: gr.Tab, active: gr.State, picture: gr.Image
 
     Args:
         studio: models and limits.
-        tab: the tab; the menus are filled when it is opened.
+        tab: the tab; what is chosen is compared when it is opened.
         active: name of the visitor's model.
         picture: the picture of the Image tab.
     """
@@ -29,12 +29,11 @@ def compare_tab(studio: Studio, tab: gr.Tab, active: gr.State, picture: gr.Image
         with gr.Column(min_width=280), gr.Group(), gr.Row():
             right_model = gr.Dropdown([studio.first], value=studio.first, label="Right model", min_width=120)
             right_edit = gr.Dropdown(edits, value=edits[1], label="Right edit", min_width=160)
-    run = gr.Button("Compare", variant="primary", elem_id="compare-run")
     viewer = widget("compare", elem_id="compare")
 
-    def menus(name: str) -> tuple[gr.Dropdown, gr.Dropdown]:
+    def menus() -> tuple[gr.Dropdown, gr.Dropdown]:
         ready = [choice.name for choice in studio.models.choices() if choice.ready]
-        return gr.Dropdown(ready, value=name), gr.Dropdown(ready, value=name)
+        return gr.Dropdown(ready), gr.Dropdown(ready)
 
     def side(path: str | None, name: str, edit: str) -> Segmentation:
         choice = studio.models.choice(name)
@@ -44,9 +43,20 @@ def compare_tab(studio: Studio, tab: gr.Tab, active: gr.State, picture: gr.Image
         return studio.segment(path, name, MODES[0], studio.options.precision, [make()] if make else [])
 
     def compare(path: str | None, name_a: str, edit_a: str, name_b: str, edit_b: str) -> str:
+        if path is None:
+            return ""
         before, after = side(path, name_a, edit_a), side(path, name_b, edit_b)
         return encode_comparison(before, after, (f"{name_a}, {edit_a}", f"{name_b}, {edit_b}"))
 
-    tab.select(menus, active, [left_model, right_model], api_visibility="private")
-    asked = [picture, left_model, left_edit, right_model, right_edit]
-    run.click(compare, asked, viewer, api_name="compare", show_progress_on=viewer)
+    sides = [left_model, left_edit, right_model, right_edit]
+    active.change(lambda name: (name, name), active, [left_model, right_model], api_visibility="private")
+    tab.select(menus, None, [left_model, right_model], api_visibility="private", queue=False)
+    gr.on(
+        [tab.select, *(menu.input for menu in sides)],
+        compare,
+        [picture, *sides],
+        viewer,
+        api_name="compare",
+        trigger_mode="always_last",
+        show_progress_on=viewer,
+    )

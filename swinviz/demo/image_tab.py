@@ -34,13 +34,14 @@ def image_tab(studio: Studio, page: gr.Blocks, active: gr.State) -> gr.Image:
                 elem_id="picture",
             )
             gr.Examples(choices, picture, label="Or one of these", examples_per_page=8)
-            mode = gr.Radio(
-                list(MODES),
-                value=MODES[0],
-                label="How the picture is looked at",
-                info="Slide uses overlapping crops; multi-scale takes 12 looks and their mean.",
-            )
-            precision = gr.Radio(list(PRECISIONS), value=studio.options.precision, label="Precision")
+            with gr.Accordion("How the picture is looked at", open=False):
+                mode = gr.Radio(
+                    list(MODES),
+                    value=MODES[0],
+                    label="Looks",
+                    info="Slide uses overlapping crops; multi-scale + flip is the mean of twelve looks.",
+                )
+                precision = gr.Radio(list(PRECISIONS), value=studio.options.precision, label="Precision")
         with gr.Column(scale=3, min_width=320):
             viewer = widget("viewer", elem_id="viewer")
 

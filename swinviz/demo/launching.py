@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 
@@ -46,16 +47,18 @@ def open_studio(options: DemoOptions) -> Studio:
         SystemExit: the model cannot be loaded; the message says why.
     """
     device = _device(options.device)
+    given = _best_here() if options.model == "auto" else options.model
+    # Visitors see a file's name, not where it lies.
+    first = Path(given).stem if Path(given).is_file() else given
 
     def load_here(name: str) -> SwinUPerNet:
-        return load(name, device=device)
+        return load(given if name == first else name, device=device)
 
     models = ModelPool(load_here, _menu)
-    first = _best_here() if options.model == "auto" else options.model
     try:
         models.preload(first)
-    except SwinvizError as problem:
-        raise SystemExit(f"{first}: {problem}") from problem
+    except (SwinvizError, OSError) as problem:
+        raise SystemExit(f"The model {given} could not be loaded: {problem}") from problem
     return Studio(options, models, first)
 
 

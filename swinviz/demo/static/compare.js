@@ -9,7 +9,7 @@ export function mount(root) {
   const canvas = make("canvas", { class: "sv-canvas", role: "img", "aria-label": "two segmentations of one picture" });
   const divider = make("div", { class: "sv-divider" });
   const titles = [make("span", { class: "sv-side sv-left" }), make("span", { class: "sv-side sv-right" })];
-  const empty = make("div", { class: "sv-empty" }, "Choose what to compare, then press Compare.");
+  const empty = make("div", { class: "sv-empty" }, "Choose a picture in the Image tab; here two models, or one before and after an edit, are set side by side.");
   const stage = make("div", { class: "sv-stage" }, canvas, divider, ...titles, empty);
   const split = slider("Left | right", 50, (value) => { view.split = value / 100; });
   const opacity = slider("Overlay", 60, (value) => { view.opacity = value / 100; });

@@ -1,0 +1,307 @@
+"""The running demo: through its API, its WebSocket, and with the requests of hostile strangers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+import websockets.sync.client
+from browser import Server
+from demo_samples import (
+    HOSTILE,
+    OFFLINE,
+    bad_uploads,
+    file_bytes,
+    odd_uploads,
+    picture,
+    pixels_of,
+    small_model,
+)
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+
+import swinviz.checkpoints
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model whose class names are an attack."""
+    model = small_model(classes=("sky", HOSTILE, "sea"))
+    return swinviz.checkpoints.save(model, tmp_path_factory.mktemp("weights") / "tiny model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def start_app(serve: Callable[..., Server], weights: Path) -> Callable[..., Server]:
+    def start(*arguments: str) -> Server:
+        command = [sys.executable, "app.py", "--port", "{port}", "--model", str(weights), *arguments]
+        return serve(command, env=OFFLINE)
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def app(start_app: Callable[..., Server]) -> Server:
+    return start_app("--max-size", "256")
+
+
+@pytest.fixture(scope="module")
+def client(app: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    connected = Client(app.url, verbose=False, download_files=tmp_path_factory.mktemp("downloads"))
+    yield connected
+    connected.close()
+
+
+def segment(client: Client, file: Path, mode: str = "whole", precision: str = "float32") -> dict[str, object]:
+    return json.loads(client.predict(handle_file(str(file)), mode, precision, api_name="/segment"))
+
+
+def written(folder: Path, name: str, content: bytes) -> Path:
+    file = folder / name
+    file.write_bytes(content)
+    return file
+
+
+def test_only_what_is_meant_for_programs_is_in_the_api(client: Client) -> None:
+    endpoints = client.view_api(return_format="dict", print_info=False)
+    assert set(endpoints["named_endpoints"]) == {"/segment", "/compare"}
+    assert not endpoints["unnamed_endpoints"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "precision"), [("whole", "float32"), ("slide", "float32"), ("multi-scale + flip", "bfloat16")]
+)
+def test_a_picture_comes_back_segmented_at_its_size(
+    client: Client, tmp_path: Path, mode: str, precision: str
+) -> None:
+    file = written(tmp_path, "a.png", file_bytes(picture((48, 64))))
+    result = segment(client, file, mode, precision)
+    assert pixels_of(result["labels"]).shape == (48, 64)
+    assert sum(share for _, share in result["shares"]) == pytest.approx(1, abs=1e-5)
+    assert result["note"].startswith("64 × 48 pixels · tiny model on cpu")
+
+
+@pytest.mark.parametrize("name", odd_uploads())
+def test_odd_uploads_work_as_a_person_expects(client: Client, tmp_path: Path, name: str) -> None:
+    result = segment(client, written(tmp_path, name, odd_uploads()[name]))
+    expected = {"one pixel.png": (1, 1), "line.png": (1, 256), "turned.jpg": (64, 48)}.get(name, (48, 64))
+    assert pixels_of(result["labels"]).shape == expected
+
+
+@pytest.mark.parametrize("name", bad_uploads())
+def test_bad_uploads_give_a_sentence_and_the_server_goes_on(
+    client: Client, tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(AppError) as refusal:
+        segment(client, written(tmp_path, name, bad_uploads()[name]))
+    assert len(str(refusal.value)) > 20
+    assert "/" not in str(refusal.value)
+    segment(client, written(tmp_path, "good.png", file_bytes(picture())))
+
+
+def test_files_of_the_server_are_not_served(app: Server) -> None:
+    with httpx.Client(base_url=app.url) as http:
+        for path in ("/etc/passwd", str(Path("app.py").resolve()), str(Path("swinviz/__init__.py").resolve()),
+                     "../../../../etc/passwd", "..%2f..%2f..%2fetc%2fpasswd"):  # fmt: skip
+            answer = http.get(f"/gradio_api/file={path}")
+            assert answer.status_code in {403, 404}, path
+        for path in ("/swinviz/assets/../../app.py", "/swinviz/assets/%2e%2e/options.py", "/swinviz/assets/",
+                     "/swinviz/explorer/payload.py", "/docs", "/openapi.json"):  # fmt: skip
+            answer = http.get(path)
+            assert answer.status_code in {404, 405}, path
+            assert "import" not in answer.text, path
+
+
+def test_the_server_fetches_no_address_for_a_visitor(app: Server) -> None:
+    hits: list[bytes] = []
+
+    class Trap(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            hits.append(self.path.encode())
+            self.send_error(404)
+
+        do_HEAD = do_GET  # noqa: N815  # http.server calls it by this name
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    trap = HTTPServer(("127.0.0.1", 0), Trap)
+    threading.Thread(target=trap.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{trap.server_port}/secret.png"
+    try:
+        file = {"path": address, "url": address, "meta": {"_type": "gradio.FileData"}}
+        with httpx.Client(base_url=app.url, timeout=20) as http:
+            called = http.post("/gradio_api/call/segment", json={"data": [file, "whole", "float32"]}).json()
+            answer = http.get(f"/gradio_api/call/segment/{called['event_id']}")
+            assert "event: error" in answer.text
+            assert http.get(f"/gradio_api/file={address}").status_code == 403
+            assert http.get(f"/gradio_api/proxy={address}").status_code == 403
+    finally:
+        trap.shutdown()
+        trap.server_close()
+    assert hits == []
+
+
+def test_another_visitors_upload_cannot_be_named_from_outside_the_uploads(app: Server, weights: Path) -> None:
+    file = {"path": str(weights), "meta": {"_type": "gradio.FileData"}}
+    with httpx.Client(base_url=app.url, timeout=20) as http:
+        called = http.post("/gradio_api/call/segment", json={"data": [file, "whole", "float32"]}).json()
+        answer = http.get(f"/gradio_api/call/segment/{called['event_id']}").text
+    assert "event: error" in answer
+    assert str(weights.parent) not in answer
+
+
+def test_an_oversized_upload_is_refused_before_it_is_kept(app: Server) -> None:
+    with httpx.Client(base_url=app.url, timeout=60) as http:
+        answer = http.post("/gradio_api/upload", files={"files": ("big.png", bytes(27 * 2**20))})
+        assert answer.status_code == 413
+        assert http.post("/gradio_api/queue/join", content=bytes(27 * 2**20)).status_code == 413
+        assert http.get("/").status_code == 200
+
+
+def test_many_slow_connections_do_not_stop_the_others(app: Server) -> None:
+    port = int(app.url.rpartition(":")[2])
+    slow = [socket.create_connection(("127.0.0.1", port)) for _ in range(150)]
+    try:
+        for connection in slow:
+            connection.sendall(
+                b"POST /gradio_api/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\nab"
+            )
+        started = time.monotonic()
+        assert httpx.get(app.url, timeout=20).status_code == 200
+        assert time.monotonic() - started < 5
+    finally:
+        for connection in slow:
+            connection.close()
+
+
+def live_url(app: Server) -> str:
+    return app.url.replace("http", "ws") + "/swinviz/live"
+
+
+def converse(app: Server, *messages: str | bytes, **settings: object) -> list[str | bytes]:
+    with websockets.sync.client.connect(live_url(app), max_size=None, **settings) as socket:
+        answers = []
+        for message in messages:
+            socket.send(message)
+            answers.append(socket.recv(timeout=20))
+        return answers
+
+
+def test_the_live_socket_answers_frames_and_survives_nonsense(app: Server) -> None:
+    frame = struct.pack("<I", 9) + file_bytes(picture(), "JPEG")
+    answers = converse(app, '{"model": "tiny model", "gaze": null}', "nonsense", frame, b"\1", frame)
+    assert json.loads(answers[0])["depths"] == [2, 2, 2, 2]
+    assert "form" in json.loads(answers[1])["error"]
+    assert json.loads(answers[3])["error"]
+    for answer in (answers[2], answers[4]):
+        assert isinstance(answer, bytes)
+        assert json.loads(answer[4 : 4 + struct.unpack_from("<I", answer)[0]])["frame"] == 9
+
+
+def test_the_newest_frame_wins(app: Server) -> None:
+    image = file_bytes(picture((480, 640)), "JPEG")
+    with websockets.sync.client.connect(live_url(app), max_size=None) as socket:
+        for number in range(30):
+            socket.send(struct.pack("<I", number) + image)
+        answered = []
+        while not answered or answered[-1] != 29:
+            answer = socket.recv(timeout=30)
+            answered.append(json.loads(answer[4 : 4 + struct.unpack_from("<I", answer)[0]])["frame"])
+    assert answered == sorted(answered)
+    assert len(answered) < 15, "frames that were overtaken were computed all the same"
+
+
+def test_a_page_of_another_site_cannot_open_the_live_socket(app: Server) -> None:
+    with pytest.raises(websockets.exceptions.InvalidStatus):
+        converse(app, "{}", origin="https://evil.example")
+
+
+def test_a_message_above_the_limit_ends_its_own_connection_only(app: Server) -> None:
+    with pytest.raises(websockets.exceptions.ConnectionClosed) as end:
+        converse(app, bytes(3 * 2**20))
+    assert end.value.rcvd.code == 1009
+    converse(app, '{"model": "tiny model"}')
+
+
+def test_the_fifth_live_visitor_is_told_that_all_places_are_taken(app: Server) -> None:
+    time.sleep(0.5)  # places of the tests before come free when their threads end
+    with ExitStack() as stack:
+        for _ in range(4):
+            socket = stack.enter_context(websockets.sync.client.connect(live_url(app)))
+            socket.send('{"model": "tiny model"}')
+            assert "classes" in json.loads(socket.recv(timeout=20))
+        with websockets.sync.client.connect(live_url(app)) as fifth:
+            assert "places are taken" in json.loads(fifth.recv(timeout=20))["error"]
+
+
+def test_the_explorer_answers_only_to_tickets_it_gave(app: Server) -> None:
+    answer = httpx.post(f"{app.url}/swinviz/explore/guess", json={"name": "open", "args": {}})
+    assert answer.status_code == 410
+    assert answer.text.startswith("This picture is no longer open")
+
+
+@pytest.fixture(scope="module")
+def guarded(start_app: Callable[..., Server]) -> Server:
+    return start_app("--auth", "ada:secret", "--queue", "1")
+
+
+def log_in(http: httpx.Client) -> None:
+    assert http.post("/login", data={"username": "ada", "password": "secret"}).status_code == 200
+
+
+def test_who_has_not_logged_in_gets_nothing(guarded: Server) -> None:
+    with httpx.Client(base_url=guarded.url) as http:
+        for method, path in (("POST", "/gradio_api/upload"), ("GET", "/gradio_api/info"), ("GET", "/config"),
+                             ("POST", "/swinviz/explore/guess")):  # fmt: skip
+            assert http.request(method, path).status_code == 401, path
+        with pytest.raises(websockets.exceptions.InvalidStatus):
+            converse(guarded, "{}")
+        assert http.post("/login", data={"username": "ada", "password": "wrong"}).status_code == 400
+        log_in(http)
+        cookies = "; ".join(f"{name}={value}" for name, value in http.cookies.items())
+        assert http.post("/swinviz/explore/guess").status_code == 410
+    assert "classes" in json.loads(
+        converse(guarded, '{"model": "tiny model"}', additional_headers={"Cookie": cookies})[0]
+    )
+
+
+def test_a_full_queue_says_that_the_demo_is_busy(guarded: Server) -> None:
+    with httpx.Client(base_url=guarded.url, timeout=60) as http:
+        log_in(http)
+        content = file_bytes(picture((256, 256)))
+        uploaded = http.post("/gradio_api/upload", files={"files": ("a.png", content)}).json()[0]
+        data = [{"path": uploaded, "meta": {"_type": "gradio.FileData"}}, "multi-scale + flip", "float32"]
+        answers = [http.post("/gradio_api/call/segment", json={"data": data}) for _ in range(12)]
+    refused = [answer for answer in answers if answer.status_code != 200]
+    assert refused
+    assert all(answer.status_code == 503 and "full" in answer.text.lower() for answer in refused)
+    assert any(answer.status_code == 200 for answer in answers)
+
+
+@pytest.mark.slow
+def test_nothing_is_left_behind_when_the_server_ends(weights: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "app.py", "--port", "{port}", "--model", str(weights)]
+    server = Server.start(command, tmp_path / "log.txt", env={**OFFLINE, "TMPDIR": str(tmp_path)})
+    try:
+        client = Client(server.url, verbose=False, download_files=False)
+        segment(client, written(tmp_path, "a.png", file_bytes(picture())))
+        client.close()
+        assert list(tmp_path.glob("swinviz-demo-*"))
+        os.kill(server.process.pid, signal.SIGINT)
+        server.process.wait(20)
+    finally:
+        server.stop()
+    assert not list(tmp_path.glob("swinviz-*"))
+    assert "Traceback" not in server.tail()
