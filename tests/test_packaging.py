@@ -100,6 +100,18 @@ def test_package_version_is_the_projects(project: dict[str, Any]) -> None:
     assert swinviz.__version__ == project["version"]
 
 
+def test_readme_sets_up_with_the_constraints_and_extras_that_exist(
+    repository: Path, project: dict[str, Any]
+) -> None:
+    commands = [line for line in (repository / "README.md").read_text().splitlines() if "venv .venv" in line]
+    for command, extras, ending in zip(
+        commands, ("notebook,demo", "test"), ("app.py", "-m pytest"), strict=True
+    ):
+        install = f'.venv/bin/python -m pip install -c constraints.txt -e ".[{extras}]"'
+        assert command == f"python3 -m venv .venv && {install} && .venv/bin/python {ending}"
+        assert set(extras.split(",")) <= set(project["optional-dependencies"])
+
+
 def test_ci_script_can_be_run_and_stops_at_the_first_failure(repository: Path) -> None:
     script = repository / ".ci" / "run"
     assert script.stat().st_mode & stat.S_IXUSR
