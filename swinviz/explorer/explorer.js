@@ -934,12 +934,14 @@ function stripBitmap(strip, index) {
 
 /** Values of a square window as a small picture, relative to `peak`; lines where regions meet. */
 function drawTile(canvas, values, side, { peak = Math.max(...values, 1e-12), query = null, seams = { rows: [], columns: [] } }) {
-  const small = bitmap([side, side], (data) => {
-    for (let at = 0; at < side * side; at++) {
-      data.set(colourOf(COLOURS.attention, values[at] / peak), 4 * at);
-      data[4 * at + 3] = 255;
-    }
-  });
+  const small = canvas.small?.width === side ? canvas.small : (canvas.small = make("canvas", { width: side, height: side }));
+  const pixels = (small.pixels ??= new ImageData(side, side));
+  for (let at = 0; at < side * side; at++) {
+    const level = 3 * Math.min(255, Math.round((255 * values[at]) / peak));
+    for (let channel = 0; channel < 3; channel++) pixels.data[4 * at + channel] = COLOURS.attention[level + channel];
+    pixels.data[4 * at + 3] = 255;
+  }
+  small.getContext("2d").putImageData(pixels, 0, 0);
   const context = canvas.getContext("2d");
   const unit = canvas.width / side;
   context.imageSmoothingEnabled = false;
@@ -1097,13 +1099,28 @@ function stripPixel({ opening: { stripEvery, size }, state }) {
     Math.min(size[axis] - 1, stripEvery * Math.floor(at / stripEvery) + Math.floor(stripEvery / 2)));
 }
 
+/** A cell's picture without outlines: the image stepped back, the strip's map on it. */
+function cellPicture({ strip, bitmaps, colours }, index, tall, wide) {
+  const kept = strip?.arrays ? (strip.cells ??= []) : (bitmaps.cells ??= []), at = strip?.arrays ? index : 0;
+  const theme = colours.veil;
+  if (kept[at]?.width !== wide || kept[at]?.height !== tall || kept[at]?.theme !== theme) {
+    const canvas = (kept[at] = Object.assign(make("canvas", { width: wide, height: tall }), { theme }));
+    const context = canvas.getContext("2d");
+    context.drawImage(bitmaps.image, 0, 0, wide, tall);
+    context.fillStyle = colours.veil;
+    context.fillRect(0, 0, wide, tall);
+    context.globalAlpha = 0.8;
+    if (strip?.arrays) context.drawImage(stripBitmap(strip, index), 0, 0, wide, tall);
+  }
+  return kept[at];
+}
+
 function drawStrip(viewer) {
-  const { parts, state, opening, bitmaps, colours, film } = viewer;
+  const { parts, state, opening, film } = viewer;
   if (opening.stripEvery >= 0 && (viewer.resting || opening.stripEvery)) {
     const [y, x] = stripPixel(viewer);
     viewer.strip = want(viewer, "strip", "strip", { kind: state.strip, y, x, ...editsOf(state) }) ?? viewer.strip;
   }
-  const maps = viewer.strip?.arrays;
   const density = Math.min(2, window.devicePixelRatio || 1);
   const [height, width] = opening.size;
   const wide = Math.round(64 * density), scale = wide / width, tall = Math.round(height * scale);
@@ -1115,14 +1132,7 @@ function drawStrip(viewer) {
     cell.classList.toggle("swv-playing", index === film);
     if (canvas.width !== wide || canvas.height !== tall) [canvas.width, canvas.height] = [wide, tall];
     const context = canvas.getContext("2d");
-    context.drawImage(bitmaps.image, 0, 0, wide, tall);
-    context.fillStyle = colours.veil;
-    context.fillRect(0, 0, wide, tall);
-    if (maps) {
-      context.globalAlpha = 0.8;
-      context.drawImage(stripBitmap(viewer.strip, index), 0, 0, wide, tall);
-      context.globalAlpha = 1;
-    }
+    context.drawImage(cellPicture(viewer, index, tall, wide), 0, 0);
     const outline = new Path2D();
     for (const { top, left, bottom, right } of rectangles(geometry, locate(geometry, state.y, state.x).window)) {
       outline.rect(...toDevice(scale, top, left, bottom, right));
