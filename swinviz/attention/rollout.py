@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from swinviz.attention.maps import Place, token_weights
-from swinviz.attention.places import geometry_of
+from swinviz.attention.places import geometry_of, padding_places
 from swinviz.geometry import WindowGeometry
 
 __all__ = ["Rollout", "RolloutStep", "rollout", "walk_back"]
@@ -164,7 +164,7 @@ def walk_back(
         windows = geometry.to_windows(row[None, :, :, None])[0, :, :, 0]  # nW N
         attended = torch.einsum("wq,wqk->wk", windows, matrix.double())
         moved = geometry.to_map(attended[None, :, :, None])[0, :, :, 0]  # H W: what went to padding is gone
-        lost += attention * float(attended.sum() - moved.sum())
+        lost += attention * float(attended[padding_places(geometry, attended.device)].sum())
         row = residual * row + attention * moved
         steps.append(RolloutStep(stage, block, row, lost, geometry))
     if not steps or (steps[-1].stage, steps[-1].block) != (0, 0):

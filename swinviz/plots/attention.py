@@ -49,7 +49,8 @@ def plot_attention(
         )
     inside, stride = _window_cover(attention), attention.geometry.stride
     highest = float(padded[shown].max())
-    figure, axes = style.panels(1 + len(shown), columns=5 if len(shown) > 7 else 4, aspect=size[0] / size[1])
+    columns = 5 if len(shown) > 7 else 4
+    figure, axes = style.panels(1 + len(shown), columns=columns, aspect=inside.shape[0] / inside.shape[1])
     style.show_image(axes[0], array, size)
     axes[0].set_title(_asked(attention), fontsize=9)
     faded = style.grey(array)

@@ -111,6 +111,8 @@ def plot_bias_tables(pictures: Tensor, *, block: Block | None = None) -> Figure:
             interpolation="nearest",
         )
         ax.set_title(f"head {head}", fontsize=8)
+        ax.set_xticks([-reach, 0, reach])
+        ax.set_yticks([-reach, 0, reach])
         ax.tick_params(labelsize=6)
     style.colour_bar(figure, drawn, axes, "added to the score")
     where = "" if block is None else f"stage {block[0]}, block {block[1]}; "
@@ -191,7 +193,16 @@ def _draw_heads(ax: Axes, values: Mapping[Block, Tensor]) -> AxesImage:
     grid = np.full((len(blocks), max(len(values[block]) for block in blocks)), np.nan)
     for row, block in enumerate(blocks):
         grid[row, : len(values[block])] = values[block].cpu().numpy()
-    drawn = ax.imshow(np.ma.masked_invalid(grid), cmap=style.HEAT, aspect="auto", interpolation="nearest")
+    # From 0, and never to less than a thousandth: what is all but nothing shall not look like something.
+    highest = max(float(np.nanmax(grid)), 1e-3)
+    drawn = ax.imshow(
+        np.ma.masked_invalid(grid),
+        cmap=style.HEAT,
+        vmin=min(0.0, float(np.nanmin(grid))),
+        vmax=highest,
+        aspect="auto",
+        interpolation="nearest",
+    )
     ax.set_yticks(range(len(blocks)), [f"{stage}.{block}" for stage, block in blocks], fontsize=6)
     ax.set_ylabel("stage.block", fontsize=7)
     ax.set_xlabel("head", fontsize=7)
