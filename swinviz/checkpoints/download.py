@@ -172,7 +172,7 @@ def _network() -> Iterator[None]:
     try:
         yield
     except (OSError, http.client.HTTPException, ValueError) as error:
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        reason = error.reason if type(error) is urllib.error.URLError else error
         raise _BrokenError(str(reason) or type(error).__name__) from error
 
 
@@ -184,6 +184,7 @@ def _open(url: str, start: int, timeout: float) -> http.client.HTTPResponse:
     try:
         response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=timeout)
     except urllib.error.HTTPError as error:
+        error.close()  # it holds the connection
         if error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE or not start:
             raise
         return _open(url, 0, timeout)  # what is there is no beginning of this file
