@@ -43,8 +43,9 @@ def conv_of_enlarged(x: Tensor, weight: Tensor, size: tuple[int, ...], add_to: T
     vertical = shifted_enlargements(height, size[0], x)  # 3 H h
     horizontal = shifted_enlargements(width, size[1], x)  # 3 W w
     # Ordered kx O ky, so that each step below finds its axes side by side and nothing is copied.
-    taps = weight.permute(3, 0, 2, 1).reshape(9 * out_channels, channels)
-    small = (taps @ x.reshape(batch, channels, height * width)).view(batch, 3, -1, width)  # B kx O*ky*h w
+    taps = weight.permute(3, 0, 2, 1).reshape(9 * out_channels, channels, 1, 1)
+    # As a convolution, because oneDNN's runs faster than BLAS's product on the processors it was measured on.
+    small = F.conv2d(x, taps).reshape(batch, 3, -1, width)  # B kx O*ky*h w
     wide = small[:, 0] @ horizontal[0].t()  # B O*ky*h W
     for kx in (1, 2):
         wide = wide + small[:, kx] @ horizontal[kx].t()
