@@ -27,7 +27,12 @@ def without_chance(model: SwinUPerNet) -> SwinUPerNet:
 
 def untrained() -> SwinUPerNet:
     torch.manual_seed(0)
-    return without_chance(SwinUPerNet(tiny_config()))
+    model = without_chance(SwinUPerNet(tiny_config()))
+    for norm in model.backbone.norms:
+        # The batch normalisation after it takes this bias out again, so that its gradient is rounding noise,
+        # which AdamW's division by its own size would turn into steps of chance.
+        norm.bias.requires_grad_(False)
+    return model
 
 
 def run(folder: Path | None, team: Team | None = None, accumulate: int = 1) -> SwinUPerNet:

@@ -90,9 +90,9 @@ class SynchronisedBatchNorm2d(nn.BatchNorm2d):
         if not self.training or not dist.is_initialized():
             return super().forward(x)
         count = x.numel() // x.shape[1] * dist.get_world_size()  # every process has the same share
-        mean = _SumOverTeam.apply(x.sum(dim=(0, 2, 3))) / count  # C
+        mean = _sum_over_team(x.sum(dim=(0, 2, 3))) / count  # C
         centred = x - mean[:, None, None]
-        variance = _SumOverTeam.apply(centred.square().sum(dim=(0, 2, 3))) / count  # C
+        variance = _sum_over_team(centred.square().sum(dim=(0, 2, 3))) / count  # C
         self._remember(mean, variance * (count / (count - 1)))
         scale = self.weight * (variance + self.eps).rsqrt()
         return centred * scale[:, None, None] + self.bias[:, None, None]
@@ -107,9 +107,12 @@ class SynchronisedBatchNorm2d(nn.BatchNorm2d):
         self.running_var.lerp_(variance, momentum)
 
 
-class _SumOverTeam(torch.autograd.Function):
-    """Sum a tensor over the processes; the gradient is summed, too, since every process uses the sum."""
+def _sum_over_team(value: Tensor) -> Tensor:
+    """Sum a tensor over the processes; its gradient is summed too, since every process uses the sum."""
+    return _SumOverTeam.apply(value)  # type: ignore[no-untyped-call]
 
+
+class _SumOverTeam(torch.autograd.Function):
     @staticmethod
     def forward(ctx: FunctionCtx, value: Tensor) -> Tensor:
         return _total(value)

@@ -149,8 +149,9 @@ def require_finite(loss: Tensor, step: int, names: Sequence[str], recipe: Recipe
         NotANumberError: naming the step, the images of the batch, and what to try.
     """
     if not torch.isfinite(loss):
+        half = recipe.precision == "float16"
         raise NotANumberError(
-            f"The loss is {float(loss)} at step {step}, on {', '.join(names)}: look at these images and their "
-            f"labels, try a learning rate below {recipe.learning_rate:g}, a longer warm-up than {recipe.warmup_iters} steps"
-            + (", or bfloat16 or float32." if recipe.precision == "float16" else ".")
+            f"The loss is {float(loss)} at step {step}, on {', '.join(names)}: look at these images and "
+            f"labels, or try a learning rate below {recipe.learning_rate:g}, a warm-up longer than "
+            f"{recipe.warmup_iters} steps{', or bfloat16' if half else ''}."
         )

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from swinviz.data.pairs import IGNORED
 from swinviz.segmenter import SwinUPerNet
 
-__all__ = ["RECIPES", "Objective", "Recipe", "make_optimizer", "parameter_groups", "pixel_loss"]
+__all__ = ["PRECISIONS", "RECIPES", "Objective", "Recipe", "make_optimizer", "parameter_groups", "pixel_loss"]
 
 
 _UNDECAYED = ("norm", "relative_position_bias_table", "absolute_pos_embed")
-_PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ class Recipe:
                 f"a batch of {self.batch_size} does not divide into {self.accumulate} parts: "
                 "change batch_size or accumulate."
             )
-        if self.precision not in _PRECISIONS:
-            raise ValueError(f"precision is {self.precision!r}: choose one of {', '.join(_PRECISIONS)}.")
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision is {self.precision!r}: choose one of {', '.join(PRECISIONS)}.")
         if not 0.0 <= self.ema_decay < 1.0:
             raise ValueError(f"ema_decay is {self.ema_decay}: choose it from 0 up to, not including, 1.")
 
@@ -97,7 +97,7 @@ class Recipe:
     @property
     def dtype(self) -> torch.dtype:
         """Type that matrix products are computed in."""
-        return _PRECISIONS[self.precision]
+        return PRECISIONS[self.precision]
 
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
@@ -105,11 +105,11 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         "published": Recipe(),
         # From scratch, so a rate for random weights and an average that smooths the short schedule's end.
         "nano": Recipe(
-            learning_rate=1e-3,
+            learning_rate=8e-4,
             weight_decay=0.05,
             warmup_iters=200,
-            max_iters=6000,
-            batch_size=16,
+            max_iters=7000,
+            batch_size=8,
             precision="bfloat16",
             ema_decay=0.998,
         ),

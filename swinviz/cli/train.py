@@ -1,0 +1,162 @@
+"""`python -m swinviz train DATA -o DIR`: the same command again goes on; under torchrun, devices share it."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+from swinviz.checkpoints import load, load_backbone
+from swinviz.cli.common import output_folder
+from swinviz.cli.evaluate import open_dataset
+from swinviz.data.ade20k import ADE20K
+from swinviz.evaluation import evaluate
+from swinviz.presets import PRESETS, build
+from swinviz.segmenter import SwinUPerNet
+from swinviz.training import (
+    JsonLines,
+    ProgressBar,
+    Recipe,
+    RunOptions,
+    TensorBoard,
+    Watcher,
+    join_team,
+    train,
+)
+from swinviz.training.recipe import PRECISIONS
+from swinviz.training.tasks import Task, ade20k_task, finetuning_task, scenes_task
+
+__all__ = ["add_arguments", "run"]
+
+log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument(
+        "data",
+        help="scenes, to train from random weights; ADE20K's root, for the published recipe; or a folder "
+        "with images/ and masks/ (in each training/ and validation/, if some are held out), to fine-tune",
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="model, states, log")
+    parser.add_argument(
+        "--model",
+        help="preset whose shape is trained (scenes: nano, ADE20K: swin-t), or what fine-tuning starts from: "
+        "preset, path or hub id (nano)",
+    )
+    parser.add_argument(
+        "--backbone",
+        help="ImageNet weights that ADE20K's training starts from: path or hub id; by default the preset's "
+        "published ones; none for random weights",
+    )
+    recipe = parser.add_argument_group("recipe", "by default the one that belongs to the data")
+    recipe.add_argument("--iterations", type=int, dest="max_iters", metavar="N", help="steps in all")
+    recipe.add_argument("--warmup", type=int, dest="warmup_iters", metavar="N", help="steps of warm-up")
+    recipe.add_argument("--batch", type=int, dest="batch_size", metavar="N", help="images a step, in all")
+    recipe.add_argument("--lr", type=float, dest="learning_rate", metavar="RATE", help="learning rate")
+    recipe.add_argument("--accumulate", type=int, metavar="N", help="parts a batch is cut into")
+    recipe.add_argument("--precision", choices=PRECISIONS, help="of the matrix products")
+    recipe.add_argument(
+        "--ema", type=float, dest="ema_decay", metavar="SHARE", help="moving average, 0 for none"
+    )
+    recipe.add_argument("--seed", type=int, help="of weights, order, augmentation and dropout")
+    recipe.add_argument("--crop", type=int, metavar="PIXELS", help="side of the crops")
+    carried = parser.add_argument_group("how it is carried out", "without effect on what is learned")
+    carried.add_argument("--device", help="cpu, cuda, mps; by default a GPU, if there is one")
+    carried.add_argument("--workers", type=int, default=2, metavar="N", help="processes that load (2)")
+    carried.add_argument("--save-every", type=int, default=500, metavar="N", help="steps (500)")
+    carried.add_argument(
+        "--validate-every", type=int, default=0, metavar="N", help="steps (0: only at the end)"
+    )
+    carried.add_argument("--recompute", action="store_true", help="less memory, more time")
+    carried.add_argument("--compile", action="store_true", help="torch.compile: slow start, faster steps")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train.
+
+    Returns:
+        0; 130 if a signal stopped the run, which the same command continues.
+    """
+    task = _with_changes(_plan(arguments), arguments)
+    folder = output_folder(arguments.output)
+    options = RunOptions(
+        folder=folder,
+        save_every=arguments.save_every,
+        validate_every=arguments.validate_every,
+        workers=arguments.workers,
+        recompute=arguments.recompute,
+        compiled=arguments.compile,
+    )
+
+    def measure(model: SwinUPerNet) -> dict[str, float]:
+        if task.held_out is None:
+            return {}
+        return {"held-out mIoU": evaluate(model, task.held_out, boundary=False, progress=False).metrics.miou}
+
+    with join_team(arguments.device) as team:
+        outcome = train(
+            task.seeded_model(),
+            task.dataset,
+            task.transform,
+            task.recipe,
+            options,
+            watchers=_watchers(folder),
+            validation=measure,
+            team=team,
+        )
+        scores = measure(outcome.model) if outcome.finished else {}
+        if not team.leads:
+            return 0
+    if not outcome.finished:
+        print(f"stopped and saved after step {outcome.steps}; the same command goes on from there.")
+        return 130
+    print(folder / "model.safetensors", *(f"{name} {value:.4f}" for name, value in scores.items()))
+    return 0
+
+
+def _plan(arguments: argparse.Namespace) -> Task:
+    """Choose what to train on what."""
+    if arguments.data == "scenes":
+        return scenes_task(arguments.model or "nano")
+    split = _has_splits(arguments.data)
+    dataset = open_dataset(arguments.data, "training" if split else "")
+    held_out = open_dataset(arguments.data, "validation") if split else None
+    if isinstance(dataset, ADE20K):
+        preset = arguments.model or "swin-t"
+
+        def from_imagenet() -> SwinUPerNet:
+            model = build(preset, dataset.classes, dataset.palette)
+            source = arguments.backbone or PRESETS[preset].pretrained or "none"
+            return model if source == "none" else load_backbone(model, source)
+
+        return ade20k_task(from_imagenet, dataset, held_out)
+    return finetuning_task(load(arguments.model or "nano"), dataset, held_out)
+
+
+def _has_splits(root: str) -> bool:
+    """Whether a data set has parts to train on and to hold out; ADE20K always has."""
+    return (Path(root) / "images" / "training").is_dir() or (Path(root) / "ADEChallengeData2016").is_dir()
+
+
+def _with_changes(task: Task, arguments: argparse.Namespace) -> Task:
+    """Put the recipe's numbers that were given in place of its own."""
+    names = Recipe.__dataclass_fields__
+    changes = {name: value for name, value in vars(arguments).items() if name in names and value is not None}
+    if changes.get("max_iters", task.recipe.max_iters) <= changes.get(
+        "warmup_iters", task.recipe.warmup_iters
+    ):
+        changes["warmup_iters"] = changes["max_iters"] // 10
+    side = arguments.crop
+    transform = replace(task.transform, crop=(side, side)) if side else task.transform
+    return replace(task, recipe=replace(task.recipe, **changes), transform=transform)
+
+
+def _watchers(folder: Path) -> list[Watcher]:
+    watchers: list[Watcher] = [ProgressBar(), JsonLines(folder / "log.jsonl")]
+    try:
+        watchers.append(TensorBoard(folder / "tensorboard"))
+    except ImportError:
+        log.debug("TensorBoard is not installed; %s has the same figures.", folder / "log.jsonl")
+    return watchers

@@ -1,0 +1,174 @@
+"""A run as a figure that is drawn anew while it goes on: loss, rate, mIoU, and samples that sharpen."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from swinviz.config import Colour
+from swinviz.plots.style import OKABE_ITO
+from swinviz.segmenter import SwinUPerNet
+from swinviz.training import Moment
+
+__all__ = ["LivePlot", "plot_run"]
+
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What the model made of the samples after a step: one label map (H, W) a sample."""
+
+    step: int
+    labels: tuple[NDArray[np.integer], ...]
+
+
+@dataclass
+class LivePlot:
+    """A watcher that draws the run in a notebook cell, and draws it all the same where nobody looks.
+
+    Args:
+        samples: a few images (H, W, 3) whose predictions are shown as they sharpen.
+        every: steps between two drawings.
+        rows: most rows of predictions; older ones are thinned out.
+
+    Attributes:
+        figure: the latest drawing.
+    """
+
+    samples: Sequence[Image] = ()
+    every: int = 100
+    rows: int = 5
+    moments: list[Moment] = field(default_factory=list, init=False)
+    snapshots: list[Snapshot] = field(default_factory=list, init=False)
+    figure: Figure = field(default_factory=Figure, init=False)
+
+    def begin(self, first_step: int, max_iters: int) -> None:
+        """Start an empty plot."""
+        self.max_iters, self.next = max_iters, first_step
+        self.display = _notebook_display()
+
+    def step(self, moment: Moment, model: SwinUPerNet) -> None:
+        """Remember the moment; draw if it is time."""
+        self.moments.append(moment)
+        if moment.step < self.next and moment.step + 1 < self.max_iters:
+            return
+        self.next = moment.step + self.every
+        if self.samples:
+            self._look(moment.step, model)
+        self.figure = plot_run(self.moments, self.samples, self.snapshots, model.config.palette)
+        if self.display is not None:
+            self.display.update(self.figure)
+
+    def end(self) -> None:
+        """Leave the last drawing where it is."""
+
+    def _look(self, step: int, model: SwinUPerNet) -> None:
+        training = model.training
+        try:
+            results = tuple(model.eval().segment(image).labels for image in self.samples)
+        finally:
+            model.train(training)
+        self.snapshots.append(Snapshot(step, results))
+        if len(self.snapshots) > self.rows:  # keep the first and the last, and thin out between
+            gaps = [b.step - a.step for a, b in zip(self.snapshots, self.snapshots[2:], strict=False)]
+            del self.snapshots[1 + int(np.argmin(gaps))]
+
+
+def plot_run(
+    moments: Sequence[Moment],
+    samples: Sequence[Image] = (),
+    snapshots: Sequence[Snapshot] = (),
+    palette: Sequence[Colour] = (),
+) -> Figure:
+    """Draw loss, mIoU and learning rate over the steps, and below them what became of some samples.
+
+    Args:
+        moments: what a watcher was told.
+        samples: images (H, W, 3).
+        snapshots: predictions for the samples, one row each.
+        palette: RGB colour (0..255) of each class.
+    """
+    rows = 1 + len(snapshots) if samples else 0
+    figure = Figure(figsize=(9, 2.8 + 1.25 * rows), layout="constrained")
+    curves, *pictures = figure.subfigures(
+        2 if rows else 1, 1, height_ratios=[2.8, 1.25 * rows] if rows else None, squeeze=False
+    )[:, 0]
+    steps = [moment.step for moment in moments]
+    left, middle, right = curves.subplots(1, 3)
+    _curve(left, steps, [moment.loss for moment in moments], "loss")
+    _curve(middle, steps, [moment.miou for moment in moments], "mIoU of the batch (0 to 1)")
+    _mark_scores(middle, moments)
+    _curve(right, steps, [moment.rate for moment in moments], "learning rate", smooth=False)
+    for below in pictures:
+        grid = below.subplots(rows, len(samples), squeeze=False)
+        colours = np.array(palette, np.uint8)
+        _row(grid[0], samples, "image")
+        for axes, snapshot in zip(grid[1:], snapshots, strict=True):
+            _row(axes, [colours[labels] for labels in snapshot.labels], f"step {snapshot.step}")
+    return figure
+
+
+def _curve(
+    ax: Axes, steps: Sequence[int], values: Sequence[float], title: str, *, smooth: bool = True
+) -> None:
+    """Draw a noisy curve faintly and its running mean over a twentieth of it firmly."""
+    ax.set_title(title, fontsize=9)
+    ax.set_xlabel("step", fontsize=8)
+    ax.tick_params(labelsize=7)
+    window = max(1, len(values) // 20) if smooth else 1
+    if window > 1:
+        ax.plot(steps, values, color=OKABE_ITO[0], alpha=0.25, linewidth=0.8)
+    sums = np.cumsum(np.insert(np.nan_to_num(values), 0, 0.0))
+    means = (sums[window:] - sums[:-window]) / window
+    ax.plot(steps[window - 1 :], means, color=OKABE_ITO[0], linewidth=1.4)
+
+
+def _mark_scores(ax: Axes, moments: Sequence[Moment]) -> None:
+    """Mark what the validation measured."""
+    names = sorted({name for moment in moments for name in moment.scores})
+    for name, colour in zip(names, OKABE_ITO[1:], strict=False):
+        measured = [(moment.step, moment.scores[name]) for moment in moments if name in moment.scores]
+        ax.plot(*zip(*measured, strict=True), "o-", color=colour, markersize=4, linewidth=1, label=name)
+    if names:
+        ax.legend(fontsize=7)
+
+
+def _row(axes: Sequence[Axes], images: Sequence[Image], name: str) -> None:
+    for ax, image in zip(axes, images, strict=True):
+        ax.imshow(image, interpolation="nearest")
+        ax.set(xticks=[], yticks=[])
+    axes[0].set_ylabel(name, fontsize=8, rotation=0, ha="right", va="center")
+
+
+class _Display:
+    """The place in a notebook's output where the figure stands."""
+
+    def __init__(self) -> None:
+        from IPython import display
+
+        self.make_image: Any = display.Image
+        self.handle: Any = display.DisplayHandle()  # type: ignore[no-untyped-call]
+        self.shown = False
+
+    def update(self, figure: Figure) -> None:
+        """Show a figure, in the place of the one before."""
+        file = io.BytesIO()
+        figure.savefig(file, format="png", dpi=100)
+        (self.handle.update if self.shown else self.handle.display)(self.make_image(file.getvalue()))
+        self.shown = True
+
+
+def _notebook_display() -> _Display | None:
+    """The output of the running cell; None outside a notebook, where nothing is shown."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return _Display() if shell is not None and hasattr(shell, "kernel") else None

@@ -1,0 +1,82 @@
+"""What to train on what: the data set, the model, the augmentation and the recipe that belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from swinviz.data.pairs import LabelledImages
+from swinviz.data.scenes import Scenes
+from swinviz.data.transforms import TrainTransform
+from swinviz.presets import build
+from swinviz.segmenter import SwinUPerNet
+from swinviz.training.classes import with_classes
+from swinviz.training.recipe import RECIPES, Recipe
+
+__all__ = ["UNPADDED", "Task", "ade20k_task", "finetuning_task", "scenes_task"]
+
+UNPADDED = 112
+"""Side in pixels that fills whole windows of 7 tokens in three of the four stages; so do its multiples."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a run needs besides the way it is carried out.
+
+    Attributes:
+        make_model: makes the model to start from; called after the seed is set.
+        dataset: images and labels to learn from.
+        transform: their augmentation.
+        recipe: how to learn.
+        held_out: images and labels to measure with; None where there are none.
+    """
+
+    make_model: Callable[[], SwinUPerNet]
+    dataset: LabelledImages | Scenes
+    transform: TrainTransform
+    recipe: Recipe
+    held_out: LabelledImages | Scenes | None = None
+
+    def seeded_model(self) -> SwinUPerNet:
+        """Make the model; the recipe's seed decides its fresh weights."""
+        torch.manual_seed(self.recipe.seed)
+        return self.make_model()
+
+
+def scenes_task(preset: str = "nano") -> Task:
+    """Train a preset's shape from random weights on the procedural scenes, as `nano` was trained."""
+    dataset, held_out = Scenes("train", length=1_000_000, size=(160, 160)), Scenes("val", length=500)
+    return Task(
+        make_model=lambda: build(preset, dataset.classes, dataset.palette),
+        dataset=dataset,
+        transform=TrainTransform.for_scenes(UNPADDED),
+        recipe=RECIPES["nano"],
+        held_out=held_out,
+    )
+
+
+def ade20k_task(
+    make_model: Callable[[], SwinUPerNet], dataset: LabelledImages, held_out: LabelledImages | None
+) -> Task:
+    """Train a model on ADE20K by the published recipe."""
+    return Task(make_model, dataset, TrainTransform(), RECIPES["published"], held_out)
+
+
+def finetuning_task(
+    model: SwinUPerNet, dataset: LabelledImages, held_out: LabelledImages | None = None
+) -> Task:
+    """Go on from a trained model on somebody's own images, whose classes it takes over.
+
+    Crops are as large as fills whole windows at the size the model looks at, and sizes vary around it.
+    """
+    short = min(model.config.scale)
+    side = max(UNPADDED, short // UNPADDED * UNPADDED)
+    return Task(
+        make_model=lambda: with_classes(model, dataset.classes, dataset.palette),
+        dataset=dataset,
+        transform=TrainTransform(scale=model.config.scale, ratios=(0.6, 1.6), crop=(side, side)),
+        recipe=RECIPES["finetune"],
+        held_out=held_out,
+    )
