@@ -27,6 +27,7 @@ __all__ = [
     "Hook",
     "HookInfo",
     "HookPoint",
+    "anybody_listens",
     "capture",
     "edit",
     "hook_points",
@@ -99,6 +100,11 @@ class HookPoint(nn.Module):
             return False
         listening = _listening.get()
         return listening is not None and (self in listening.editors or self in listening.readers)
+
+
+def anybody_listens() -> bool:
+    """Whether a `capture` or an `edit` is open in this context, for whatever model."""
+    return _listening.get() is not None
 
 
 def hook_points(model: nn.Module) -> dict[str, HookPoint]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -10,6 +12,8 @@ from torch import Tensor, nn
 from swinviz import inference
 from swinviz.config import ModelConfig
 from swinviz.enlarging import enlarge
+from swinviz.folding import fold_batch_norms, keep_tables
+from swinviz.hooks import anybody_listens
 from swinviz.swin import SwinTransformer
 from swinviz.upernet import FCNHead, UPerHead
 
@@ -42,6 +46,7 @@ class SwinUPerNet(nn.Module):
         self.aux = None
         if config.head.aux_channels:
             self.aux = FCNHead(channels[config.head.aux_stage], config.num_classes, config.head)
+        self._compiled: Callable[[Tensor], Tensor] | None = None
 
     def features(self, images: Tensor) -> list[Tensor]:
         """Compute the backbone's maps of normalised images (B, 3, H, W), at strides 4, 8, 16, 32."""
@@ -60,7 +65,13 @@ class SwinUPerNet(nn.Module):
         Returns:
             (B, K, H, W).
         """
-        return enlarge(self.decode(self.features(images)), images.shape[-2:])
+        return enlarge(self.coarse_logits(images), images.shape[-2:])
+
+    def coarse_logits(self, images: Tensor) -> Tensor:
+        """Compute the logits before they are enlarged: (B, K, H/4, W/4), sizes rounded up."""
+        if self._compiled is not None and not anybody_listens():
+            return self._compiled(images)
+        return self.decode(self.features(images))
 
     def forward_train(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """Compute the logits of both heads, (B, K, H, W) each; without an auxiliary head those are None."""
@@ -69,6 +80,38 @@ class SwinUPerNet(nn.Module):
         if self.aux is None:
             return logits, None
         return logits, enlarge(self.aux(features[self.config.head.aux_stage]), size)
+
+    def for_inference(
+        self,
+        *,
+        dtype: torch.dtype | None = None,
+        compile: bool = False,  # noqa: A002  # as torch and its users call it
+        channels_last: bool = False,
+    ) -> SwinUPerNet:
+        """Copy the model, laid out to give the same logits sooner; capture and edit work on the copy too.
+
+        Batch normalisation is folded into the convolutions, and each block keeps its bias and mask for the
+        sizes it has seen. The copy cannot be trained.
+
+        Args:
+            dtype: floating-point type of the copy's weights, such as torch.bfloat16.
+            compile: let torch.compile make it faster, on a GPU with CUDA graphs: the first image of a size
+                takes a minute or more. While somebody captures or edits, it runs uncompiled.
+            channels_last: keep convolution weights with the channels innermost, which suits GPUs.
+
+        Returns:
+            The copy, in evaluation mode.
+        """
+        model = copy.deepcopy(self).eval().requires_grad_(False)
+        fold_batch_norms(model)
+        keep_tables(model)
+        model.to(dtype=dtype)
+        if channels_last:
+            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's types
+        if compile:
+            mode = "reduce-overhead" if self.device.type == "cuda" else None
+            model._compiled = torch.compile(lambda images: model.decode(model.features(images)), mode=mode)
+        return model
 
     @property
     def device(self) -> torch.device:

@@ -63,13 +63,14 @@ class WindowAttention(nn.Module):
         self.q, self.k, self.v = HookPoint(), HookPoint(), HookPoint()
         self.bias, self.mask = HookPoint(), HookPoint()
         self.scores, self.pattern, self.head_out = HookPoint(), HookPoint(), HookPoint()
+        self.kept_tables: dict[tuple[object, ...], Tensor] | None = None  # see swinviz.folding
 
     def forward(self, windows: Tensor, geometry: WindowGeometry) -> Tensor:
         """Attend inside each window: (B, nW, N, C) -> (B, nW, N, C)."""
         qkv = self.qkv(windows).view(*windows.shape[:3], 3, self.num_heads, -1)  # B nW N 3 nH d
         q, k, v = qkv.permute(3, 0, 1, 4, 2, 5)  # 3 of B nW nH N d
         q, k, v = self.q(q, geometry), self.k(k, geometry), self.v(v, geometry)
-        bias = self.position_bias(geometry).to(q.dtype)  # nH N N, or nW nH N N when shifted
+        bias = self.kept_position_bias(geometry).to(q.dtype)  # nH N N, or nW nH N N when shifted
         explicit = self.scores.listened or self.pattern.listened
         attend = self.attend_explicitly if explicit else self.attend_fused
         out = self.head_out(attend(q, k, v, bias, geometry), geometry)  # B nW nH N d
@@ -87,6 +88,18 @@ class WindowAttention(nn.Module):
             return bias  # the mask is zero everywhere
         mask = self.mask(geometry.mask(bias.device), geometry)  # nW N N
         return bias + mask.to(bias.dtype)[:, None]  # nW nH N N
+
+    def kept_position_bias(self, geometry: WindowGeometry) -> Tensor:
+        """Return `position_bias`, from what is kept if the model keeps it and nobody listens to its parts."""
+        kept, table = self.kept_tables, self.relative_position_bias_table
+        if kept is None or self.bias.listened or self.mask.listened or torch.compiler.is_compiling():
+            return self.position_bias(geometry)
+        key = (geometry, table.device, table.dtype)
+        if key not in kept:
+            if len(kept) >= 4:  # a live picture changes its size now and then; old sizes need not stay
+                kept.clear()
+            kept[key] = self.position_bias(geometry).detach()
+        return kept[key]
 
     def attend_explicitly(
         self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor, geometry: WindowGeometry

@@ -52,6 +52,8 @@ class Fusion(nn.Module):
         """Fuse maps (B, C, h_i, w_i), finest first, into (B, C, h_0, w_0)."""
         if any(point.listened for point in self.points):
             fused = torch.stack(self.shares(levels)).sum(dim=0)
+            if self.conv.bias is not None:  # a folded model's
+                fused = fused + self.conv.bias[:, None, None]
         else:
             fused = self.convolve(levels)
         return self.output(F.relu(self.bn(fused)))
@@ -62,8 +64,11 @@ class Fusion(nn.Module):
         weights = self.conv.weight.chunk(len(levels), dim=1)
         small = [enlarging_pays(level, weight, size) for level, weight in zip(levels, weights, strict=True)]
         large = [index for index, pays in enumerate(small) if not pays]
-        together = torch.cat([enlarge(levels[index], size) for index in large], dim=1)
-        fused = F.conv2d(together, torch.cat([weights[index] for index in large], dim=1), padding=1)
+        together = (
+            levels[0] if len(large) == 1 else torch.cat([enlarge(levels[i], size) for i in large], dim=1)
+        )
+        weight = weights[0] if len(large) == 1 else torch.cat([weights[index] for index in large], dim=1)
+        fused = F.conv2d(together, weight, self.conv.bias, padding=1)
         for level, weight, pays in zip(levels, weights, small, strict=True):
             if pays:
                 fused = conv_of_enlarged(level, weight, size, add_to=fused)

@@ -37,9 +37,7 @@ LogitsFn = Callable[[Tensor], Tensor]
 class _Decoding(Protocol):
     """A model whose logits can be had before they are enlarged to the image's size."""
 
-    def features(self, images: Tensor) -> list[Tensor]: ...
-
-    def decode(self, features: list[Tensor]) -> Tensor: ...
+    def coarse_logits(self, images: Tensor) -> Tensor: ...
 
 
 _SMALLEST_TILE = 128  # pixels; below it a crop holds too little of anything to be recognised
@@ -145,10 +143,10 @@ class _Runner:
 def _coarse_logits(logits_fn: LogitsFn, images: Tensor) -> Tensor:
     """Logits before they are enlarged, of a model that offers them; else whatever the function gives."""
     model: object = logits_fn
-    # Only forward() is compiled; decode() and features() of a compiled model would run uncompiled.
+    # Of a model given to torch.compile only forward() is compiled.
     compiled = hasattr(model, "_orig_mod") or getattr(model, "_compiled_call_impl", None) is not None
     if isinstance(model, _Decoding) and not compiled:
-        return model.decode(model.features(images))
+        return model.coarse_logits(images)
     return logits_fn(images)
 
 
