@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from swinviz.checkpoints.complaints import first_line
 from swinviz.config import HeadConfig, ModelConfig, SwinConfig
 from swinviz.errors import CheckpointError
 from swinviz.segmenter import SwinUPerNet
@@ -54,7 +55,9 @@ def read_backbone(tensors: Mapping[str, Tensor]) -> SwinConfig:
             mlp_ratio=hidden / max(channels, 1),
         )
     except ValueError as error:
-        raise CheckpointError(f"its tensors have the shapes of no Swin Transformer: {error}") from error
+        raise CheckpointError(
+            f"its tensors have the shapes of no Swin Transformer: {first_line(error)}"
+        ) from error
 
 
 def read_heads(
@@ -171,7 +174,7 @@ def assemble(config: ModelConfig, tensors: dict[str, Tensor]) -> SwinUPerNet:
         with _WeightsWithoutMemory():
             model = SwinUPerNet(config)
     except (RuntimeError, TypeError, ValueError, OverflowError) as error:
-        raise CheckpointError(f"it describes a model that cannot be built ({error}).") from error
+        raise CheckpointError(f"it describes a model that cannot be built ({first_line(error)}).") from error
     expected = model.state_dict()
     counters = {name: torch.tensor(0) for name in expected if name.endswith(".num_batches_tracked")}
     tensors = counters | tensors  # files of before torch 0.4.1 have none, and evaluation needs none

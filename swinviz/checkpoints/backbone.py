@@ -10,9 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from swinviz.checkpoints.architecture import check_values, compare
+from swinviz.checkpoints.complaints import blaming
 from swinviz.checkpoints.keys import translate
 from swinviz.checkpoints.loading import locate
-from swinviz.checkpoints.reading import blaming, read
+from swinviz.checkpoints.reading import read
 from swinviz.config import ModelConfig
 from swinviz.segmenter import SwinUPerNet
 

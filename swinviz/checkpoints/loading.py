@@ -13,10 +13,11 @@ from torch import Tensor
 
 from swinviz.checkpoints.architecture import assemble, read_backbone, read_heads
 from swinviz.checkpoints.cache import cache_folder, find_cached, packaged_weights
+from swinviz.checkpoints.complaints import blaming
 from swinviz.checkpoints.download import Published, fetch, is_intact
 from swinviz.checkpoints.hub import cached_on_hub, fetch_from_hub
 from swinviz.checkpoints.keys import translate
-from swinviz.checkpoints.reading import Contents, blaming, read
+from swinviz.checkpoints.reading import Contents, read
 from swinviz.config import ModelConfig
 from swinviz.errors import CheckpointError
 from swinviz.presets import PRESETS, Preset

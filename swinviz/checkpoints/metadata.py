@@ -6,6 +6,7 @@ import dataclasses
 import json
 from typing import Any
 
+from swinviz.checkpoints.complaints import first_line
 from swinviz.config import Colour, HeadConfig, ModelConfig, SwinConfig
 from swinviz.errors import CheckpointError
 
@@ -40,7 +41,7 @@ def decode_config(text: str) -> ModelConfig:
             scale=(int(values["scale"][0]), int(values["scale"][1])),
         )
     except (ValueError, TypeError, LookupError, RecursionError) as error:
-        raise CheckpointError(f"its description of the model is damaged ({error}).") from error
+        raise CheckpointError(f"its description of the model is damaged ({first_line(error)}).") from error
 
 
 def parse_palette(palette: Any, count: int) -> tuple[Colour, ...]:
@@ -52,7 +53,7 @@ def parse_palette(palette: Any, count: int) -> tuple[Colour, ...]:
     try:
         colours = tuple((int(red), int(green), int(blue)) for red, green, blue in palette)
     except (ValueError, TypeError, OverflowError) as error:
-        raise CheckpointError(f"its palette is no list of RGB colours ({error}).") from error
+        raise CheckpointError(f"its palette is no list of RGB colours ({first_line(error)}).") from error
     if len(colours) != count or not all(0 <= value <= 255 for colour in colours for value in colour):
         raise CheckpointError(f"its palette does not hold {count} colours from 0 to 255.")
     return colours

@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 
+from swinviz.checkpoints.complaints import first_line
 from swinviz.errors import CheckpointError
 
 __all__ = ["unpickle"]
@@ -56,7 +57,7 @@ def unpickle(path: Path) -> Any:
         except pickle.UnpicklingError as error:
             raise CheckpointError(_explain(str(error))) from error
         except Exception as error:  # a stranger's bytes make the reader raise anything
-            raise CheckpointError(f"it is damaged ({_first_line(error)}): fetch or copy it again.") from error
+            raise CheckpointError(f"it is damaged ({first_line(error)}): fetch or copy it again.") from error
 
 
 def _check_archive(path: Path) -> None:
@@ -65,7 +66,7 @@ def _check_archive(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise CheckpointError(f"it is damaged ({error}): fetch or copy it again.") from error
+        raise CheckpointError(f"it is damaged ({first_line(error)}): fetch or copy it again.") from error
     names = [entry.filename for entry in entries]
     if not any(name.endswith("data.pkl") for name in names):
         raise CheckpointError(
@@ -118,9 +119,4 @@ def _explain(message: str) -> str:
             f"it asks to run {asked[1]} while it is read, which weights never need: "
             "do not trust it, and get it as .safetensors instead."
         )
-    return f"it is damaged, or more than weights ({_first_line(message)}): get it as .safetensors instead."
-
-
-def _first_line(error: object) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0][:160]
+    return f"it is damaged, or more than weights ({first_line(message)}): get it as .safetensors instead."

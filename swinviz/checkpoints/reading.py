@@ -6,8 +6,7 @@ Nothing in a file is trusted: pickles are read by `unpickle`, and shapes are com
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,13 @@ import safetensors
 import torch
 from torch import Tensor
 
+from swinviz.checkpoints.complaints import blaming, first_line
 from swinviz.checkpoints.metadata import METADATA_KEY, decode_config, parse_palette
 from swinviz.checkpoints.pickles import unpickle
 from swinviz.config import Colour, ModelConfig
 from swinviz.errors import CheckpointError
 
-__all__ = ["Contents", "blaming", "read"]
+__all__ = ["Contents", "read"]
 
 _WHERE_WEIGHTS_ARE = ("state_dict", "model", "module")
 
@@ -43,19 +43,6 @@ class Contents:
     palette: tuple[Colour, ...] = ()
     pool_scales: tuple[int, ...] = ()
     config: ModelConfig | None = None
-
-
-@contextmanager
-def blaming(path: Path) -> Iterator[None]:
-    """Put the file's name in front of a complaint about its contents."""
-    try:
-        yield
-    except CheckpointError as error:
-        raise CheckpointError(f"The checkpoint {path.name} cannot be used: {error}") from error
-    except OSError as error:
-        raise CheckpointError(
-            f"The checkpoint {path} cannot be read ({error.strerror or error}): check its permissions."
-        ) from error
 
 
 def read(path: Path) -> Contents:
@@ -108,7 +95,7 @@ def _read_safetensors(path: Path) -> Contents:
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
             metadata = file.metadata() or {}
     except Exception as error:  # besides its own errors, those of torch for types it does not know
-        raise CheckpointError(f"it is damaged ({error}): fetch or copy it again.") from error
+        raise CheckpointError(f"it is damaged ({first_line(error)}): fetch or copy it again.") from error
     if METADATA_KEY not in metadata:
         return Contents(tensors)
     config = decode_config(metadata[METADATA_KEY])
@@ -159,7 +146,7 @@ def _with_hub_config(contents: Contents, path: Path) -> Contents:
         scales = tuple(int(scale) for scale in config.get("pool_scales", ()))
     except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(
-            f"The file {path} beside the weights is damaged ({error}): fetch it again."
+            f"The file {path} beside the weights is damaged ({first_line(error)}): fetch it again."
         ) from error
     if config.get("model_type") != "upernet":
         return contents
