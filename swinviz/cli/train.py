@@ -24,8 +24,9 @@ from swinviz.training import (
     join_team,
     train,
 )
+from swinviz.training.classes import with_classes
 from swinviz.training.recipe import PRECISIONS
-from swinviz.training.tasks import Task, ade20k_task, finetuning_task, scenes_task
+from swinviz.training.tasks import UNPADDED, Task, ade20k_task, finetuning_task, scenes_task
 
 __all__ = ["add_arguments", "run"]
 
@@ -42,8 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="model, states, log")
     parser.add_argument(
         "--model",
-        help="preset whose shape is trained (scenes: nano, ADE20K: swin-t), or what fine-tuning starts from: "
-        "preset, path or hub id (nano)",
+        help="what a folder's training starts from: preset, path or hub id (nano); for scenes and ADE20K the "
+        "preset whose shape is trained (nano, swin-t), or a path of weights to go on from",
     )
     parser.add_argument(
         "--backbone",
@@ -119,7 +120,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _plan(arguments: argparse.Namespace) -> Task:
     """Choose what to train on what."""
     if arguments.data == "scenes":
-        return scenes_task(arguments.model or "nano")
+        start = arguments.model or "nano"
+        return scenes_task(start if start in PRESETS else load(start), arguments.crop or UNPADDED)
     split = _has_splits(arguments.data)
     dataset = open_dataset(arguments.data, "training" if split else "")
     held_out = open_dataset(arguments.data, "validation") if split else None
@@ -127,6 +129,8 @@ def _plan(arguments: argparse.Namespace) -> Task:
         preset = arguments.model or "swin-t"
 
         def from_imagenet() -> SwinUPerNet:
+            if preset not in PRESETS:
+                return with_classes(load(preset), dataset.classes, dataset.palette)
             model = build(preset, dataset.classes, dataset.palette)
             source = arguments.backbone or PRESETS[preset].pretrained or "none"
             return model if source == "none" else load_backbone(model, source)

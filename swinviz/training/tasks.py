@@ -45,15 +45,27 @@ class Task:
         return self.make_model()
 
 
-def scenes_task(preset: str = "nano") -> Task:
-    """Train a preset's shape from random weights on the procedural scenes, as `nano` was trained."""
-    dataset, held_out = Scenes("train", length=1_000_000, size=(160, 160)), Scenes("val", length=500)
+def scenes_task(start: SwinUPerNet | str = "nano", side: int = UNPADDED) -> Task:
+    """Train on the procedural scenes, of which no run sees one twice.
+
+    Args:
+        start: a preset, whose shape is trained from random weights as `nano` was, or a model to go on from.
+        side: height and width of the crops, in pixels.
+    """
+    drawn = max(160, side)
+    dataset = Scenes("train", length=1_000_000, size=(drawn, drawn))
+
+    def make_model() -> SwinUPerNet:
+        if isinstance(start, str):
+            return build(start, dataset.classes, dataset.palette)
+        return with_classes(start, dataset.classes, dataset.palette)
+
     return Task(
-        make_model=lambda: build(preset, dataset.classes, dataset.palette),
+        make_model=make_model,
         dataset=dataset,
-        transform=TrainTransform.for_scenes(UNPADDED),
+        transform=TrainTransform.for_scenes(side),
         recipe=RECIPES["nano"],
-        held_out=held_out,
+        held_out=Scenes("val", length=500),
     )
 
 
