@@ -63,9 +63,13 @@ def test_a_space_sets_host_and_port_by_environment(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["--auth", "nobody"], "USER:PASSWORD"), (["--max-size", "9"], "64 to 4096"), (["--queue", "0"], "1 to 1000"),
-     (["--port", "70000"], "65535")],
-)  # fmt: skip
+    [
+        (["--auth", "nobody"], "USER:PASSWORD"),
+        (["--max-size", "9"], "64 to 4096"),
+        (["--queue", "0"], "1 to 1000"),
+        (["--port", "70000"], "65535"),
+    ],
+)
 def test_senseless_options_are_refused_with_what_to_do(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -301,9 +305,13 @@ def test_settings_of_another_form_are_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     "gaze",
-    [{"stage": 4, "block": 0, "head": 0}, {"stage": 0, "block": 2, "head": 0}, {"stage": 0, "block": 0, "head": 1},
-     {"stage": -1, "block": 0, "head": None}],
-)  # fmt: skip
+    [
+        {"stage": 4, "block": 0, "head": 0},
+        {"stage": 0, "block": 2, "head": 0},
+        {"stage": 0, "block": 0, "head": 1},
+        {"stage": -1, "block": 0, "head": None},
+    ],
+)
 def test_a_block_or_head_that_is_not_there_is_refused(gaze: dict[str, int]) -> None:
     stream = LiveStream(make_studio(), "tiny")
     with pytest.raises(ValueError, match="no such stage"):
