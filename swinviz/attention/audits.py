@@ -56,7 +56,11 @@ def seam_attention(scores: Tensor, geometry: WindowGeometry | None = None) -> Te
 
 
 def seam_pairs(geometry: WindowGeometry, device: torch.device | None = None) -> Tensor:
-    """Return which pairs of a window lie in different regions, and so may not attend: (nW, N, N) bool."""
+    """Return which pairs of a window lie in different regions, and so may not attend: (nW, N, N) bool.
+
+    >>> seam_pairs(WindowGeometry(2, 2, 2, 1, stride=4))[0, 0].tolist()  # the roll made strangers of all four
+    [False, True, True, True]
+    """
     regions = geometry.region_index.to(device)
     return regions[:, :, None] != regions[:, None, :]
 

@@ -21,6 +21,10 @@ def geometry_of(tensor: Tensor, geometry: WindowGeometry | None = None) -> Windo
 
     Raises:
         ValueError: there is none, or it has another number of windows than the tensor.
+
+    >>> pattern = torch.zeros(1, 1, 1, 4, 4)
+    >>> geometry_of(pattern, WindowGeometry(2, 2, 2, 0, stride=4)).num_windows
+    1
     """
     geometry = geometry or getattr(tensor, "geometry", None)
     if geometry is None:
@@ -44,6 +48,10 @@ def lay_out(windows: Tensor, geometry: WindowGeometry) -> Tensor:
 
     Returns:
         (B, Hp, Wp, C).
+
+    >>> geometry = WindowGeometry(height=1, width=2, window_size=2, shift_size=0, stride=4)
+    >>> lay_out(torch.arange(4.0).view(1, 1, 4, 1), geometry)[0, :, :, 0].tolist()  # the 2nd row is padding
+    [[0.0, 1.0], [2.0, 3.0]]
     """
     return _padded(geometry).to_map(windows)
 
@@ -59,7 +67,11 @@ def positions(geometry: WindowGeometry, device: torch.device | None = None) -> T
 
 
 def padding_places(geometry: WindowGeometry, device: torch.device | None = None) -> Tensor:
-    """Return which places of which windows are padding: (nW, N) bool."""
+    """Return which places of which windows are padding: (nW, N) bool.
+
+    >>> padding_places(WindowGeometry(height=1, width=2, window_size=2, shift_size=0, stride=4)).tolist()
+    [[False, False, True, True]]
+    """
     return geometry.token_index.to(device) < 0
 
 

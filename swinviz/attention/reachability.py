@@ -94,6 +94,11 @@ def block_geometries(
 
     Returns:
         (stage, block) -> geometry.
+
+    >>> from swinviz.config import SwinConfig
+    >>> backbone = SwinTransformer(SwinConfig(embed_dim=4, depths=(2,), num_heads=(1,), window_size=4))
+    >>> {block: geometry.shift_size for block, geometry in block_geometries(backbone, (64, 64)).items()}
+    {(0, 0): 0, (0, 1): 2}
     """
     geometries = {}
     for number, stage in enumerate(backbone.stages):

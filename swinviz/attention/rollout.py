@@ -146,6 +146,12 @@ def walk_back(
 
     Raises:
         ValueError: a block is missing.
+
+    >>> geometry = WindowGeometry(height=2, width=2, window_size=2, shift_size=0, stride=4)
+    >>> everywhere, start = torch.full((1, 4, 4), 0.25), torch.tensor([[1.0, 0.0], [0.0, 0.0]])
+    >>> walked = walk_back({(0, 0): (everywhere, geometry)}, {(0, 0): start}, residual=1.0, attention=1.0)
+    >>> walked.tokens.tolist()
+    [[1.25, 0.25], [0.25, 0.25]]
     """
     row: Tensor | None = None
     lost = 0.0

@@ -85,6 +85,13 @@ def first_edited_block(model: SwinUPerNet, edits: Iterable[Edits]) -> Block | Li
     Returns:
         (stage, block) of the first block touched; "image" if something before the blocks is; "head" if no
         block is.
+
+    >>> from swinviz.config import HeadConfig, ModelConfig, SwinConfig
+    >>> backbone = SwinConfig(embed_dim=8, depths=(1, 2), num_heads=(1, 2), window_size=4)
+    >>> head = HeadConfig(channels=8, aux_channels=0)
+    >>> model = SwinUPerNet(ModelConfig(("sky", "sea"), backbone=backbone, head=head))
+    >>> first_edited_block(model, [ablate_heads(1, 1, heads=0)])
+    (1, 1)
     """
     names = [
         name

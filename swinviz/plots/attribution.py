@@ -28,6 +28,11 @@ def plot_ledger(ledger: Ledger, classes: Sequence[str], *, place: str = "") -> F
 
     Returns:
         The figure; all bars in logits. The left ones sum to the logit, the right ones to the last level.
+
+    >>> pooling = ((1, 0.2), (6, 0.5))
+    >>> ledger = Ledger(1, 2.0, (0.5, 1.0), 0.5, backbone=0.2, pooling=pooling, bottleneck_constant=0.1)
+    >>> [ax.get_title() for ax in plot_ledger(ledger, ("sky", "sea")).axes]
+    ['logit +2.00 =', 'level 1 +1.00 =']
     """
     figure, axes = style.panels(2, size=4.2, aspect=0.62)
     last = len(ledger.levels) - 1
@@ -74,6 +79,11 @@ def plot_level_shares(
 
     Returns:
         The figure; one scale for all levels, centred on 0, which ends at the 99.5th percentile.
+
+    >>> import torch
+    >>> figure = plot_level_shares(np.zeros((32, 32, 3), np.uint8), torch.randn(1, 5, 8, 8))
+    >>> figure.axes[1].get_title()
+    'the level that adds most'
     """
     array = np.asarray(image)
     size = (array.shape[0], array.shape[1])
@@ -125,6 +135,11 @@ def plot_cam(image: ArrayLike, cam: Cam, classes: Sequence[str], *, pixel: Pixel
 
     Returns:
         The figure.
+
+    >>> import torch
+    >>> cam = Cam(torch.rand(4, 4), 1, logit=2.5, layer="stages.3.out", method="grad-cam")
+    >>> plot_cam(np.zeros((32, 32, 3), np.uint8), cam, ("sky", "sea")).get_supxlabel()
+    'grad-cam at stages.3.out (4×4) for class “sea”, logit +2.50; not normalised'
     """
     array = np.asarray(image)
     size = (array.shape[0], array.shape[1])
@@ -164,6 +179,11 @@ def plot_receptive_field(field: Tensor, *, pixel: Pixel | None = None, note: str
 
     Returns:
         The figure; the scale spans four powers of ten.
+
+    >>> import torch
+    >>> figure = plot_receptive_field(torch.rand(16, 16), note="mean over 8 images")
+    >>> figure.get_supxlabel().endswith("mean over 8 images")
+    True
     """
     values = field.cpu().numpy()
     height, width = values.shape

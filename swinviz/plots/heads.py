@@ -41,6 +41,11 @@ def plot_heads(values: Mapping[Block, Tensor], unit: str, *, title: str = "", no
 
     Raises:
         ValueError: there is no block.
+
+    >>> import torch
+    >>> figure = plot_heads({(0, 0): torch.rand(3), (1, 0): torch.rand(6)}, "entropy (nats)")
+    >>> figure.axes[0].images[0].get_array().shape
+    (2, 6)
     """
     if not values:
         raise ValueError("there is no block to draw: give at least one.")
@@ -65,6 +70,11 @@ def plot_statistics(table: Mapping[Block, HeadStatistics], *, note: str = "") ->
 
     Raises:
         ValueError: there is no block.
+
+    >>> import torch
+    >>> measured = HeadStatistics(*[torch.rand(3) for _ in range(4)], own_class_share=None, queries=64)
+    >>> [ax.get_title() for ax in plot_statistics({(0, 0): measured}).axes[:2]]
+    ['mean distance (pixels)', 'entropy (nats)']
     """
     if not table:
         raise ValueError("there is no block to draw: give at least one.")
@@ -97,6 +107,10 @@ def plot_bias_tables(pictures: Tensor, *, block: Block | None = None) -> Figure:
 
     Returns:
         The figure; one scale for all heads, centred on 0.
+
+    >>> import torch
+    >>> len(plot_bias_tables(torch.randn(3, 13, 13)).axes)  # three heads and their scale
+    4
     """
     tables = pictures.float().cpu().numpy()
     reach = tables.shape[1] // 2
@@ -146,6 +160,14 @@ def plot_split(
 
     Raises:
         ValueError: the pixel is outside the image.
+
+    >>> import torch
+    >>> from swinviz.attention import split_pattern
+    >>> from swinviz.geometry import WindowGeometry
+    >>> q, k, bias = torch.randn(1, 4, 1, 16, 8), torch.randn(1, 4, 1, 16, 8), torch.randn(1, 16, 16)
+    >>> split = split_pattern(q, k, bias, WindowGeometry(8, 8, window_size=4, shift_size=2, stride=4))
+    >>> len(plot_split(split, query=(0, 0)).axes)  # four panels and their scale
+    5
     """
     geometry = split.geometry
     window, own = geometry.locate(*query)

@@ -23,6 +23,15 @@ def plot_comparison(image: ArrayLike, comparison: Comparison, *, opacity: float 
 
     Returns:
         The figure: in the panels of edits, only flipped pixels are in full colour.
+
+    >>> from swinviz.interventions import EditResult
+    >>> labels, flipped = np.zeros((4, 4), int), np.zeros((4, 4), bool)
+    >>> result = EditResult("no shift", labels, flipped, iou=np.ones(1), delta_iou=np.zeros(1))
+    >>> comparison = Comparison(labels, (result,), "unedited", classes=("sky",), palette=((6, 230, 230),))
+    >>> figure = plot_comparison(np.zeros((4, 4, 3), np.uint8), comparison)
+    >>> print(figure.axes[1].get_title())
+    no shift: 0.0% flipped
+    mIoU 1.000 (+0.000)
     """
     array = np.asarray(image)[..., :3].astype(float)
     palette = np.asarray(comparison.palette, dtype=float)
@@ -57,6 +66,13 @@ def plot_iou_changes(comparison: Comparison) -> Figure:
 
     Returns:
         The figure: a row for each edit, a column for each class of the reference; centred on 0.
+
+    >>> from swinviz.interventions import EditResult
+    >>> labels, flipped = np.zeros((4, 4), int), np.zeros((4, 4), bool)
+    >>> result = EditResult("no shift", labels, flipped, iou=np.ones(1), delta_iou=np.zeros(1))
+    >>> comparison = Comparison(labels, (result,), "unedited", classes=("sky",), palette=((6, 230, 230),))
+    >>> plot_iou_changes(comparison).axes[0].images[0].get_array().shape
+    (1, 1)
     """
     deltas = np.array([result.delta_iou for result in comparison.results])
     present = np.flatnonzero(~np.isnan(deltas).all(axis=0))

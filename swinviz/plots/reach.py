@@ -28,6 +28,12 @@ def plot_reachability(image: ArrayLike, reached: Sequence[Reach], pixel: Pixel) 
 
     Returns:
         The figure; what cannot reach the token is faded.
+
+    >>> import torch
+    >>> reached = [Reach(0, 0, torch.ones(16, 16, dtype=torch.bool))]
+    >>> figure = plot_reachability(np.zeros((16, 16, 3), np.uint8), reached, pixel=(3, 3))
+    >>> figure.axes[0].get_title()
+    'stage 0, block 0: 100%'
     """
     array = np.asarray(image)[..., :3]
     faded = style.grey(array, strength=0.15)
@@ -59,6 +65,14 @@ def plot_rollout(
 
     Returns:
         The figure; each panel has its own scale, which ends at its 99.5th percentile.
+
+    >>> import torch
+    >>> from swinviz.attention import RolloutStep
+    >>> geometry = WindowGeometry(4, 4, window_size=4, shift_size=0, stride=4)
+    >>> walked = Rollout((RolloutStep(0, 0, torch.rand(4, 4), lost=0.0, geometry=geometry),))
+    >>> figure = plot_rollout(np.zeros((16, 16, 3), np.uint8), walked, pixel=(3, 3))
+    >>> figure.axes[1].get_title()
+    "at stage 0's input"
     """
     array = np.asarray(image)
     size = (array.shape[0], array.shape[1])
@@ -106,6 +120,12 @@ def plot_share_maps(
 
     Returns:
         The figure; one scale from 0 for all heads.
+
+    >>> import torch
+    >>> geometry = WindowGeometry(4, 4, window_size=4, shift_size=0, stride=4)
+    >>> image, shares = np.zeros((16, 16, 3), np.uint8), torch.full((1, 2, 4, 4), 0.5)
+    >>> plot_share_maps(image, shares, geometry, "share on padding").axes[1].get_title()
+    'head 0: mean 50.0%'
     """
     array = np.asarray(image)
     size = (array.shape[0], array.shape[1])

@@ -57,6 +57,10 @@ def panels(
 
     Returns:
         The figure and its `count` axes, row by row.
+
+    >>> figure, axes = panels(5, columns=3)
+    >>> len(axes)
+    5
     """
     columns = min(columns, count)
     rows = -(-count // columns)
@@ -76,6 +80,11 @@ def show_image(ax: Axes, image: ArrayLike, size: tuple[int, int] | None = None) 
         ax: where to draw.
         image: the image, at any size; uint8, or floats from 0 to 1.
         size: (height, width) of the model's input that the image is spread over; by default its own.
+
+    >>> _, (ax,) = panels(1)
+    >>> show_image(ax, np.zeros((10, 20, 3), np.uint8), size=(40, 80))
+    >>> ax.images[0].get_extent()
+    [0, 80, 40, 0]
     """
     array = np.asarray(image)
     height, width = size or array.shape[:2]
@@ -87,7 +96,11 @@ def show_image(ax: Axes, image: ArrayLike, size: tuple[int, int] | None = None) 
 
 
 def grey(image: ArrayLike, strength: float = 0.35) -> NDArray[np.uint8]:
-    """Return an image as faded grey (H, W, 3) uint8, so that colours drawn on it read as the colour bar's."""
+    """Return an image as faded grey (H, W, 3) uint8, so that colours drawn on it read as the colour bar's.
+
+    >>> grey(np.array([[[0, 0, 0], [255, 255, 255]]], np.uint8), strength=0.5)[0].tolist()
+    [[127, 127, 127], [255, 255, 255]]
+    """
     array = np.asarray(image).astype(float)
     if np.asarray(image).dtype != np.uint8:
         array = 255 * array
@@ -99,7 +112,13 @@ def grey(image: ArrayLike, strength: float = 0.35) -> NDArray[np.uint8]:
 def draw_boxes(
     ax: Axes, boxes: Iterable[Box | Sequence[float]], colour: str = ACCENT, *, fill: float = 0.0
 ) -> None:
-    """Outline rectangles (top, left, bottom, right); `fill` is the opacity of their inside."""
+    """Outline rectangles (top, left, bottom, right); `fill` is the opacity of their inside.
+
+    >>> _, (ax,) = panels(1)
+    >>> draw_boxes(ax, [Box(0, 0, 28, 28)])
+    >>> len(ax.patches)
+    1
+    """
     for top, left, bottom, right in boxes:
         ax.add_patch(
             Rectangle(
@@ -114,7 +133,13 @@ def draw_boxes(
 
 
 def mark_pixel(ax: Axes, y: float, x: float, colour: str = ACCENT) -> None:
-    """Mark the centre of a pixel with a ring that shows on light and dark ground and hides little."""
+    """Mark the centre of a pixel with a ring that shows on light and dark ground and hides little.
+
+    >>> _, (ax,) = panels(1)
+    >>> mark_pixel(ax, y=3, x=5)
+    >>> ax.lines[0].get_xydata().tolist()
+    [[5.5, 3.5]]
+    """
     for edge, width in (("black", 3.4), ("white", 2.2), (colour, 1.0)):
         ax.plot(
             x + 0.5,
@@ -129,7 +154,13 @@ def mark_pixel(ax: Axes, y: float, x: float, colour: str = ACCENT) -> None:
 
 
 def colour_bar(figure: Figure, mappable: ScalarMappable, axes: Axes | Sequence[Axes], unit: str) -> None:
-    """Add the scale of a heat map, with its unit."""
+    """Add the scale of a heat map, with its unit.
+
+    >>> figure, (ax,) = panels(1)
+    >>> colour_bar(figure, ax.imshow(np.eye(2)), ax, "share of attention")
+    >>> figure.axes[1].get_ylabel()
+    'share of attention'
+    """
     bar = figure.colorbar(mappable, ax=axes, shrink=0.8, pad=0.02, aspect=25)
     bar.set_label(unit, fontsize=8)
     bar.ax.tick_params(labelsize=7)
@@ -137,5 +168,11 @@ def colour_bar(figure: Figure, mappable: ScalarMappable, axes: Axes | Sequence[A
 
 
 def caption(figure: Figure, text: str) -> None:
-    """Write below a figure what it shows: block, head, query, normalisation."""
+    """Write below a figure what it shows: block, head, query, normalisation.
+
+    >>> figure, _ = panels(1)
+    >>> caption(figure, "stage 2, block 3")
+    >>> figure.get_supxlabel()
+    'stage 2, block 3'
+    """
     figure.supxlabel(text, fontsize=8, color="0.25", wrap=True)

@@ -20,7 +20,13 @@ LABEL = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
 
 
 def show_extent(ax: Axes, geometry: WindowGeometry, size: tuple[int, int]) -> None:
-    """Widen the axes to the padded map, and hatch the padding outside the image."""
+    """Widen the axes to the padded map, and hatch the padding outside the image.
+
+    >>> _, (ax,) = style.panels(1)
+    >>> show_extent(ax, WindowGeometry(5, 8, window_size=4, shift_size=0, stride=4), size=(20, 32))
+    >>> int(ax.get_ylim()[0])  # three rows of tokens are padding
+    32
+    """
     height, width = geometry.padded_height * geometry.stride, geometry.padded_width * geometry.stride
     ax.add_patch(
         Rectangle(
@@ -44,6 +50,10 @@ def plot_windows(image: ArrayLike, geometry: WindowGeometry) -> Figure:
 
     Returns:
         The figure.
+
+    >>> geometry = WindowGeometry(8, 8, window_size=4, shift_size=2, stride=4)
+    >>> plot_windows(np.zeros((32, 32, 3), np.uint8), geometry).get_supxlabel()[:28]
+    '4 windows of 4×4 tokens, shi'
     """
     array = np.asarray(image)
     size = array.shape[:2]
@@ -79,6 +89,11 @@ def plot_rectangles(image: ArrayLike, geometry: WindowGeometry, windows: Sequenc
 
     Raises:
         ValueError: there is no such window.
+
+    >>> geometry = WindowGeometry(8, 8, window_size=4, shift_size=2, stride=4)
+    >>> figure = plot_rectangles(np.zeros((32, 32, 3), np.uint8), geometry, windows=[3])
+    >>> [text.get_text() for text in figure.axes[0].texts]  # one window in four corners
+    ['3', '3', '3', '3']
     """
     array = np.asarray(image)
     size = array.shape[:2]
@@ -115,6 +130,10 @@ def plot_regions(geometry: WindowGeometry) -> Figure:
 
     Returns:
         The figure, in tokens of the padded and rolled map.
+
+    >>> figure = plot_regions(WindowGeometry(8, 8, window_size=4, shift_size=2, stride=4))
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['0', '1', '2', '3', '4', '5', '6', '7', '8']
     """
     side, columns = geometry.window_size, geometry.columns
     regions = np.empty((geometry.padded_height, geometry.padded_width), dtype=int)
@@ -156,6 +175,10 @@ def plot_mask(geometry: WindowGeometry, windows: Sequence[int] | None = None) ->
 
     Returns:
         The figure, in places of a window, row-major.
+
+    >>> figure = plot_mask(WindowGeometry(8, 8, window_size=4, shift_size=2, stride=4))
+    >>> [ax.get_title() for ax in figure.axes[:4]]
+    ['window 0', 'window 1', 'window 2', 'window 3']
     """
     if windows is None:
         last, columns = geometry.num_windows - 1, geometry.columns
