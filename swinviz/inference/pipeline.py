@@ -34,7 +34,7 @@ LogitsFn = Callable[[Tensor], Tensor]
 
 
 @runtime_checkable
-class _Decoding(Protocol):
+class _Coarse(Protocol):
     """A model whose logits can be had before they are enlarged to the image's size."""
 
     def coarse_logits(self, images: Tensor) -> Tensor: ...
@@ -119,7 +119,7 @@ class _Runner:
     precision: torch.dtype | None
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Compute (1, K, h, w) of (1, 3, H, W)."""
+        """Compute (1, K, h, w), float32, of (1, 3, H, W)."""
         images = self.place(images)
         with self.autocast(images.device):
             logits = _coarse_logits(self.logits_fn, images)
@@ -128,7 +128,8 @@ class _Runner:
                 f"the model gave logits of shape {tuple(logits.shape)} for one image and {self.classes} "
                 f"classes: it must give (1, {self.classes}, height, width)."
             )
-        return logits
+        # A copy, because the next run of a CUDA graph writes over this one's result.
+        return logits.to(torch.float32, memory_format=torch.channels_last, copy=True)
 
     def place(self, images: Tensor) -> Tensor:
         """Move images to the device and type of the function's weights, where it has any."""
@@ -143,9 +144,9 @@ class _Runner:
 def _coarse_logits(logits_fn: LogitsFn, images: Tensor) -> Tensor:
     """Logits before they are enlarged, of a model that offers them; else whatever the function gives."""
     model: object = logits_fn
-    # Of a model given to torch.compile only forward() is compiled.
+    # torch.compile(model) compiles forward() alone; any other method of it runs uncompiled.
     compiled = hasattr(model, "_orig_mod") or getattr(model, "_compiled_call_impl", None) is not None
-    if isinstance(model, _Decoding) and not compiled:
+    if isinstance(model, _Coarse) and not compiled:
         return model.coarse_logits(images)
     return logits_fn(images)
 
@@ -217,7 +218,7 @@ class _Looker:
         count = torch.zeros(size)
         for crop in crops(size, self.options.crop, self.options.stride):
             seen = images[..., crop.seen[0], crop.seen[1]]
-            logits = enlarge(self.run(seen).float(), (seen.shape[-2], seen.shape[-1]))
+            logits = enlarge(self.run(seen), (seen.shape[-2], seen.shape[-1]))
             total = logits.new_zeros(1, self.run.classes, *size) if total is None else total
             total[..., crop.seen[0], crop.seen[1]] += logits
             count[crop.seen] += 1
