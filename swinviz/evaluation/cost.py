@@ -15,7 +15,7 @@ import torch
 from swinviz.inference import Options
 from swinviz.segmenter import SwinUPerNet
 
-__all__ = ["Cost", "measure_cost"]
+__all__ = ["Cost", "device_name", "forget_peak", "measure_cost", "peak_memory"]
 
 _GB = 2**30  # the published table's gigabyte
 
@@ -58,16 +58,17 @@ def measure_cost(
     image = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
     for _ in range(2):
         model.segment(image, options)
-    _forget_peak(model.device)
+    forget_peak(model.device)
     times: list[float] = []
     while len(times) < 3 or sum(times) < seconds:
         started = time.perf_counter()
         model.segment(image, options)  # the labels come back to the CPU, so a GPU has finished
         times.append(time.perf_counter() - started)
-    return Cost(1.0 / statistics.median(times), _peak(model.device) / _GB, _name(model.device))
+    return Cost(1.0 / statistics.median(times), peak_memory(model.device) / _GB, device_name(model.device))
 
 
-def _forget_peak(device: torch.device) -> None:
+def forget_peak(device: torch.device) -> None:
+    """Begin to measure the most memory in use anew."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     else:
@@ -77,8 +78,8 @@ def _forget_peak(device: torch.device) -> None:
             Path("/proc/self/clear_refs").write_text("5")
 
 
-def _peak(device: torch.device) -> float:
-    """Bytes; NaN where the system does not say."""
+def peak_memory(device: torch.device) -> float:
+    """Most memory in use since `forget_peak`, in bytes; NaN where the system does not say."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     if sys.platform == "linux":
@@ -92,7 +93,8 @@ def _peak(device: torch.device) -> float:
     return float("nan")
 
 
-def _name(device: torch.device) -> str:
+def device_name(device: torch.device) -> str:
+    """Name a processor as reports do."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{device.type}, {torch.get_num_threads()} threads"
