@@ -18,7 +18,12 @@ __all__ = ["Session", "answer", "explore", "save_html", "script", "style"]
 
 
 def explore(
-    model: SwinUPerNet, image: ImageLike, state: str | None = None, *, scale: tuple[int, int] | None = None
+    model: SwinUPerNet,
+    image: ImageLike,
+    state: str | None = None,
+    *,
+    scale: tuple[int, int] | None = None,
+    title: str = "Swin-UPerNet",
 ) -> Explorer:
     """Open the attention viewer in a notebook.
 
@@ -27,6 +32,7 @@ def explore(
         image: path, PIL image, or array (H, W, 3) of uint8.
         state: permalink string that another viewer gave; None starts in the middle of the picture.
         scale: (long, short) limits in pixels of the model's input; by default the model's own.
+        title: what the viewer calls the model.
 
     Returns:
         A widget; `.save_html("view.html")` writes it into one offline file, `.state` is its permalink.
@@ -42,4 +48,4 @@ def explore(
             f'{error.name} is not installed: run pip install "swinviz[notebook]", or write a file with '
             'save_html(Session(model, image), "view.html").'
         ) from error
-    return Explorer(Session(model, image, scale=scale), state or "")
+    return Explorer(Session(model, image, scale=scale, title=title), state or "")

@@ -21,17 +21,22 @@ export function makeGeometry(fields) {
   return { height, width, side, shift, stride, paddedHeight, paddedWidth, columns, windows, area: side * side };
 }
 
-/** Window and place inside it of the token that covers input pixel (y, x), or null outside the map. */
-export function locate(geometry, y, x) {
-  const { side, shift, stride, paddedHeight, paddedWidth, columns } = geometry;
-  const row = Math.floor(y / stride), column = Math.floor(x / stride);
-  if (row < 0 || column < 0 || row >= geometry.height || column >= geometry.width) return null;
+/** Window and place inside it of the token at a row and column of the padded map. */
+export function placeOf(geometry, row, column) {
+  const { side, shift, paddedHeight, paddedWidth, columns } = geometry;
   const down = (row - shift + paddedHeight) % paddedHeight;
   const right = (column - shift + paddedWidth) % paddedWidth;
   return {
     window: Math.floor(down / side) * columns + Math.floor(right / side),
     query: (down % side) * side + (right % side),
   };
+}
+
+/** Window and place inside it of the token that covers input pixel (y, x), or null outside the map. */
+export function locate(geometry, y, x) {
+  const row = Math.floor(y / geometry.stride), column = Math.floor(x / geometry.stride);
+  if (row < 0 || column < 0 || row >= geometry.height || column >= geometry.width) return null;
+  return placeOf(geometry, row, column);
 }
 
 /** Row and column on the padded map, the shift undone, of a place of a window. */
@@ -550,7 +555,7 @@ function buildRight(viewer) {
 function buildBelow(viewer) {
   const { parts, opening, state } = viewer;
   parts.strip = make("div", { class: "swv-strip", role: "radiogroup", "aria-label": "Blocks" });
-  parts.stripText = note();
+  parts.stripText = make("p", { class: "swv-note swv-strip-text" });
   parts.play = button("", () => play(viewer), { title: "Show one block after the other (M)" });
   parts.kinds = Object.fromEntries(Object.entries(STRIP_NAMES).map(([kind, [name]]) =>
     [kind, button(name, () => { state.strip = kind; changed(viewer, "query"); })]));
@@ -688,7 +693,7 @@ function blockOf(answer) {
 
 // --- 9. The picture ---------------------------------------------------------------------------------------
 
-const MAX_PICTURE_HEIGHT = 640;
+const MAX_PICTURE_HEIGHT = 700;
 
 /** Height and width, in input pixels, of what the picture shows: the image, or it and all its padding. */
 function extent({ opening, state, parts }) {
@@ -1143,7 +1148,8 @@ function drawStrip(viewer) {
   });
   for (const [kind, node] of Object.entries(parts.kinds)) node.setAttribute("aria-pressed", String(kind === state.strip));
   parts.play.textContent = film == null ? "▶ Play" : "■ Stop";
-  parts.stripText.textContent = film == null ? viewer.strip?.trouble ?? STRIP_NAMES[state.strip][1] : filmText(viewer);
+  parts.stripText.textContent = film != null ? filmText(viewer)
+    : viewer.strip?.trouble ?? `${STRIP_NAMES[state.strip][1]}${state.region ? " For a region: of its middle." : ""}`;
 }
 
 function filmText({ strip, film, opening, state }) {
@@ -1170,19 +1176,26 @@ function drawWords(viewer) {
       + `pixel (y ${state.y}, x ${state.x}): ${describe(state.y, state.x)}. `
       + `Window ${window} of ${geometry.windows}, ${geometry.side} × ${geometry.side} tokens of ${geometry.stride} px.`;
   parts.readout.textContent = words + (pointer && (state.locked || state.region) ? underPointer(viewer, describe) : "");
-  parts.scaleMax.textContent = viewer.shares ? `${formatShare(viewer.peak)} a token` : "…";
+  parts.scaleMax.textContent = scaleText(viewer);
   parts.direction.textContent = state.direction === "query" ? "What does it look at?" : "Who looks at it?";
   parts.direction.setAttribute("aria-pressed", String(state.direction === "key"));
   for (const layer of LAYERS) parts.layers[layer].checked = state.layers.includes(layer);
 }
 
+/** What the brightest colour stands for. */
+function scaleText({ film, strip, state, shares, peak }) {
+  if (film == null) return shares ? `${formatShare(peak)} a token` : "…";
+  if (state.strip === "reach") return "can influence";
+  const { data, step } = strip?.arrays?.peaks ?? { data: [], step: 0 };
+  return `${formatShare((data[film] * step) ** 2)} a patch (square root)`;
+}
+
 function underPointer({ pointer: [y, x], shares, geometry, state, opening }, describe) {
   const what = y < opening.size[0] && x < opening.size[1] ? describe(y, x) : "padding";
   const row = Math.floor(y / geometry.stride), column = Math.floor(x / geometry.stride);
-  let value = null;
-  for (const [window, values] of shares ?? []) {
-    eachToken(geometry, new Map([[window, values]]), (token) => { if (token.row === row && token.column === column) value = token.value; });
-  }
+  const onMap = row < geometry.paddedHeight && column < geometry.paddedWidth;
+  const { window, query } = onMap ? placeOf(geometry, row, column) : {};
+  const value = shares?.get(window)?.[query];
   if (value == null) return ` Under the pointer: ${what}, outside the window, no attention.`;
   return ` Under the pointer: ${formatShare(value)} on ${what}, ${Math.hypot(y - state.y, x - state.x).toFixed(0)} px away.`;
 }
@@ -1279,6 +1292,7 @@ function listenToPointer(viewer) {
     moved(viewer);
     setLock(viewer, lock);
   });
+  parts.over.addEventListener("pointercancel", () => { pressed = null; }); // a finger that scrolls the page
   parts.over.addEventListener("pointerleave", () => { viewer.pointer = null; changed(viewer, "query"); });
 }
 

@@ -17,7 +17,7 @@ __all__ = ["DEFAULT_BUDGET", "save_html", "script", "style"]
 DEFAULT_BUDGET = 20_000_000
 """Bytes that an offline file may have, unless another number is asked for."""
 
-_STRIPS_A_SIDE = 8
+_STRIPS_A_SIDE = 6
 """Queries along the longer side of the picture whose strips an offline file holds."""
 
 _PAGE = """<!doctype html>

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 import {
-  attentionOf, classShares, eachToken, locate, makeGeometry, rectangles, regionAt, seamShare, statisticOf, tokenIndex,
+  attentionOf, classShares, eachToken, locate, makeGeometry, placeOf, rectangles, regionAt, seamShare, statisticOf, tokenAt, tokenIndex,
   tokenWeights, unpack,
 } from "../../swinviz/explorer/explorer.js";
 
@@ -24,6 +24,13 @@ for (const name of cases) {
     assert.equal(geometry.windows, header.windows);
     assert.deepEqual(places.map(([window, place]) => tokenIndex(geometry, window, place)), [...arrays.tokens.data]);
     assert.deepEqual(places.map(([window, place]) => regionAt(geometry, window, place)), [...arrays.regions.data]);
+  });
+
+  test(`${name}: a place is found again from its row and column, padding too`, () => {
+    for (const [window, query] of places) {
+      const { row, column } = tokenAt(geometry, window, query);
+      assert.deepEqual(placeOf(geometry, row, column), { window, query });
+    }
   });
 
   test(`${name}: rectangles are WindowGeometry's`, () => {
