@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from swinviz.checkpoints import available, load, load_backbone, save
     from swinviz.config import HeadConfig, ModelConfig, SwinConfig
     from swinviz.errors import SwinvizError
+    from swinviz.evaluation import evaluate
     from swinviz.explorer import explore
     from swinviz.geometry import WindowGeometry
     from swinviz.hooks import Hook, capture, edit, list_hooks
@@ -44,6 +45,7 @@ _HOME = {
     "build": "presets",
     "capture": "hooks",
     "edit": "hooks",
+    "evaluate": "evaluation",
     "explore": "explorer",
     "list_hooks": "hooks",
     "load": "checkpoints",
@@ -68,6 +70,7 @@ __all__ = [
     "build",
     "capture",
     "edit",
+    "evaluate",
     "explore",
     "list_hooks",
     "load",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from swinviz.plots.attention import plot_attention
 from swinviz.plots.attribution import plot_cam, plot_ledger, plot_level_shares, plot_receptive_field
+from swinviz.plots.evaluation import plot_class_bars, plot_confusion, plot_worst_images
 from swinviz.plots.heads import plot_bias_tables, plot_heads, plot_split, plot_statistics
 from swinviz.plots.interventions import plot_comparison, plot_iou_changes
 from swinviz.plots.reach import plot_reachability, plot_rollout, plot_share_maps
@@ -13,7 +14,9 @@ __all__ = [
     "plot_attention",
     "plot_bias_tables",
     "plot_cam",
+    "plot_class_bars",
     "plot_comparison",
+    "plot_confusion",
     "plot_heads",
     "plot_iou_changes",
     "plot_ledger",
@@ -28,4 +31,5 @@ __all__ = [
     "plot_split",
     "plot_statistics",
     "plot_windows",
+    "plot_worst_images",
 ]
