@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import threading
 import time
@@ -56,8 +57,9 @@ class FileServer:
             request.send_header("Content-Length", str(len(body)))
         request.end_headers()
         limit = min((n for n in (self.cut_after, self.stall_after) if n is not None), default=None)
-        request.wfile.write(body[:limit])
-        request.wfile.flush()
+        with contextlib.suppress(ConnectionError):  # a reader may leave before the end
+            request.wfile.write(body[:limit])
+            request.wfile.flush()
         if self.stall_after is not None:
             self.finished.wait(20)
 

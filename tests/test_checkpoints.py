@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from models import tiny_config, tiny_model
 from published_names import DEPTHS, EMBED, HEADS, official_backbone, timm_backbone
 from safetensors.torch import load_file, save_file
@@ -358,6 +360,43 @@ class TestNamings:
         }
         with pytest.raises(CheckpointError, match="twice"):
             translate(twice)
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> ModelConfig:
+    """Any small architecture."""
+    stages = draw(st.integers(1, 4))
+    heads = draw(st.lists(st.sampled_from((1, 2)), min_size=stages, max_size=stages))
+    backbone = SwinConfig(
+        embed_dim=2 * draw(st.integers(1, 4)),
+        depths=tuple(draw(st.lists(st.integers(1, 3), min_size=stages, max_size=stages))),
+        num_heads=tuple(heads),
+        window_size=draw(st.integers(1, 8)),
+        mlp_ratio=draw(st.sampled_from((1.0, 2.0, 4.0))),
+    )
+    auxiliary = draw(st.integers(0, 3))
+    stage = draw(st.integers(0, stages - 1)) if auxiliary else HeadConfig().aux_stage
+    head = HeadConfig(channels=draw(st.integers(1, 5)), aux_channels=auxiliary, aux_stage=stage)
+    return ModelConfig(tuple(map(str, range(draw(st.integers(1, 5))))), backbone=backbone, head=head)
+
+
+class TestArchitectures:
+    @given(config=configs())
+    def test_any_architecture_is_read_from_its_shapes(self, config: ModelConfig) -> None:
+        tensors = SwinUPerNet(config).state_dict()
+        backbone = read_backbone(tensors)
+        assert backbone == config.backbone
+        assert read_heads(tensors, backbone) == (config.num_classes, config.head)
+
+    @given(config=configs())
+    @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    def test_any_architecture_is_saved_and_loaded(self, config: ModelConfig, tmp_path: Path) -> None:
+        model = SwinUPerNet(config).eval()
+        loaded = load(save(model, tmp_path / "a.safetensors"))
+        assert loaded.config == config
+        x = torch.randn(1, 3, 21, 34)
+        with torch.no_grad():
+            assert torch.equal(loaded(x), model(x))
 
 
 class TestStrictness:

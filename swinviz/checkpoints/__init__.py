@@ -12,11 +12,15 @@ from swinviz.checkpoints.hub_format import push_to_hub, to_hub_format
 from swinviz.checkpoints.loading import load, locate
 from swinviz.checkpoints.saving import convert, save
 
+from_pretrained = load
+"""The name that the hub's other libraries give to `load`; `push_to_hub` is its counterpart."""
+
 __all__ = [
     "Available",
     "available",
     "cache_folder",
     "convert",
+    "from_pretrained",
     "load",
     "load_backbone",
     "locate",

@@ -113,10 +113,13 @@ def _silence() -> Iterator[None]:
 
 
 def _explain(message: str) -> str:
-    asked = re.search(r"GLOBAL (\S+)", message)
-    if asked:
+    if asked := re.search(r"GLOBAL (\S+)", message):
         return (
             f"it asks to run {asked[1]} while it is read, which weights never need: "
             "do not trust it, and get it as .safetensors instead."
         )
-    return f"it is damaged, or more than weights ({first_line(message)}): get it as .safetensors instead."
+    reason = re.search(r"WeightsUnpickler error: (.+)", message)  # after a paragraph of advice
+    return (
+        f"it is damaged, or holds more than weights ({first_line(reason[1] if reason else message)}): "
+        "get it as .safetensors instead."
+    )
