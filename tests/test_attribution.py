@@ -100,6 +100,31 @@ def test_the_ledger_explains_the_highest_class_unless_told(model: SwinUPerNet, i
         attribution.decoder_ledger(model, images, (30, 0))
 
 
+@pytest.mark.parametrize("region", [(0, 0, 2, 2), (6, 9, 8, 12), (3, 0, 4, 12), (0, 5, 8, 7), (2, 3, 5, 9)])
+def test_a_region_is_decoded_to_what_the_whole_map_holds_there(
+    model: SwinUPerNet, images: Tensor, region: tuple[int, int, int, int]
+) -> None:
+    top, left, bottom, right = region
+    with torch.no_grad():
+        features = model.features(images)
+        expected = model.decode(features)[:, :, top:bottom, left:right]
+        got = attribution.decode_region(model.head, features, attribution.Region(*region))
+    torch.testing.assert_close(got, expected, atol=1e-12, rtol=1e-12)
+
+
+def test_the_ledger_of_a_folded_model_sums_to_the_same_logit(model: SwinUPerNet, images: Tensor) -> None:
+    folded = model.for_inference()
+    with torch.no_grad():
+        logit = float(folded(images)[1, 2, 13, 22])
+    ledger = attribution.decoder_ledger(folded, images, (13, 22), 2, batch=1)
+    assert ledger.logit == pytest.approx(logit, abs=1e-9)
+    assert sum(ledger.levels) + ledger.constant == pytest.approx(logit, abs=1e-9)
+    shares = attribution.level_shares(folded, images, 2)
+    assert float(enlarge(shares.sum(dim=1, keepdim=True), SIZE)[1, 0, 13, 22]) == pytest.approx(logit)
+    assert attribution.attention_relevance(folded, images, (13, 22), 2).tokens.sum() > 0
+    assert attribution.class_activation(folded, images, (13, 22), 2, layer="stages.2.out").map.shape == (2, 3)
+
+
 def test_in_single_precision_the_ledger_is_exact_to_1e_5(images: Tensor) -> None:
     ledger = attribution.decoder_ledger(small_model(torch.float32), images.float(), (13, 22))
     assert abs(sum(ledger.levels) + ledger.constant - ledger.logit) < 1e-5

@@ -278,6 +278,30 @@ def test_a_sweep_measures_each_head_by_itself(model: SwinUPerNet, images: torch.
     assert max(float(effects.max()) for effects in swept.values()) > 0
 
 
+@pytest.mark.parametrize("name", ALL_EDITS)
+def test_a_run_decoded_at_a_place_equals_the_whole_run_there(
+    model: SwinUPerNet, images: torch.Tensor, name: str
+) -> None:
+    run = iv.CachedRun(model, images)
+    logits = edited_logits(model, images, ALL_EDITS[name])
+    torch.testing.assert_close(run.at((29, 17), ALL_EDITS[name]), logits[:, :, 29, 17], atol=1e-5, rtol=1e-5)
+    mask = torch.zeros(30, 45, dtype=torch.bool)
+    mask[0:20, 5:30] = True
+    expected = logits[:, :, mask].mean(dim=2)
+    torch.testing.assert_close(run.at(mask, ALL_EDITS[name]), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_a_sweep_at_a_place_measures_the_change_of_its_logit(
+    model: SwinUPerNet, images: torch.Tensor
+) -> None:
+    swept = iv.head_sweep(iv.CachedRun(model, images), stages=[2], place=(12, 30), batch=1)
+    with torch.no_grad():
+        before = model(images)[1, :, 12, 30]
+    after = edited_logits(model, images, iv.ablate_heads(2, 1, 2))[1, :, 12, 30]
+    chosen = int(before.argmax())
+    assert float(swept[2, 1][2]) == pytest.approx(float(after[chosen] - before[chosen]), abs=1e-5)
+
+
 def test_a_report_counts_flips_and_iou_as_a_loop_over_pixels_does(
     model: SwinUPerNet, rng: np.random.Generator
 ) -> None:

@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from swinviz.attention import Place
-from swinviz.attribution.targets import chosen_class, pixel_weights, weights_on_map
+from swinviz.attribution.local import Region, decode_region, region_of
+from swinviz.attribution.targets import pixel_weights, weights_on_map
 from swinviz.enlarging import enlarge
 from swinviz.hooks import capture
 from swinviz.segmenter import SwinUPerNet
@@ -83,23 +84,27 @@ def decoder_ledger(
     head = model.head
     weights = pixel_weights(place, images.shape[-2:])
     features = model.features(images[batch : batch + 1])
+    map_size = features[0].shape[-2:]
+    on_map = weights_on_map(weights, map_size)
+    region = region_of(on_map)
+    inside = on_map[region.top : region.bottom, region.left : region.right]
     names = ["head.fusion*", "head.bottleneck", "head.ppm.*"]
     with capture(model, names, device="cpu", dtype=torch.float64) as seen:
-        logits = model.decode(features).cpu()
+        logits = decode_region(head, features, region)[0].cpu().double()  # K rows columns
+    means = (logits * inside).sum(dim=(1, 2))
     if class_index is None:
-        class_index = chosen_class(logits, weights)
-    if not 0 <= class_index < logits.shape[1]:
-        raise ValueError(f"class {class_index} does not exist: there are {logits.shape[1]}, counted from 0.")
-    on_map = weights_on_map(weights, logits.shape[-2:])
+        class_index = int(means.argmax())
+    if not 0 <= class_index < len(means):
+        raise ValueError(f"class {class_index} does not exist: there are {len(means)}, counted from 0.")
     bias = head.classifier.bias
     # How the logit hangs on each channel and place of the fused map, before its batch normalisation.
     direction = head.classifier.weight[class_index, :, 0, 0].cpu().double()
-    fused = _Gated(head.fusion, seen["head.fusion"], direction[:, None, None] * on_map)
+    fused = _Gated(head.fusion, seen["head.fusion"], direction[:, None, None] * inside)
     levels = [seen[f"head.fusion.{level}"] for level in range(len(features))]
     # And how it hangs on the bottleneck's, through the last level's share.
     coarse = seen["head.bottleneck"]
     kernel = head.fusion.conv.weight.chunk(len(levels), dim=1)[-1].cpu().double()
-    enlarged = _through_convolution(fused.pull, kernel, on_map)
+    enlarged = _through_convolution(fused.pull, kernel, region, map_size)
     bottleneck = _Gated(head.bottleneck, coarse, _through_enlarging(enlarged, coarse.shape[-2:]))
     pooled = [seen[f"head.ppm.{index}"] for index in range(len(head.ppm))]
     sources = [features[-1].cpu().double(), *(enlarge(grid, coarse.shape[-2:]) for grid in pooled)]
@@ -112,7 +117,7 @@ def decoder_ledger(
     ]
     return Ledger(
         class_index=class_index,
-        logit=float((logits[0, class_index].double() * on_map).sum()),
+        logit=float(means[class_index]),
         levels=tuple(fused.share(level) for level in levels),
         constant=fused.constant + (0.0 if bias is None else float(bias[class_index])),
         backbone=parts[0],
@@ -151,7 +156,7 @@ def level_shares(model: SwinUPerNet, images: Tensor, class_index: int | None = N
     )
     if class_index is not None and not 0 <= class_index < logits.shape[1]:
         raise ValueError(f"class {class_index} does not exist: there are {logits.shape[1]}, counted from 0.")
-    scale, shift = (tensor.to(logits) for tensor in _normalisation(model.head.fusion.bn))
+    scale, shift = (tensor.to(logits) for tensor in _normalisation(model.head.fusion))
     directions = model.head.classifier.weight[:, :, 0, 0]  # K C
     # B C h w: the gates, times each pixel's own direction
     pull = (seen["head.fusion"] > 0) * directions[classes].permute(0, 3, 1, 2)
@@ -169,7 +174,7 @@ class _Gated:
     """A convolution with batch normalisation and ReLU, made linear by holding its gates open or shut."""
 
     def __init__(self, block: ConvBlock | Fusion, output: Tensor, gradient: Tensor) -> None:
-        scale, shift = _normalisation(block.bn)
+        scale, shift = _normalisation(block)
         gated = gradient * (output[0] > 0)  # C h w, float64
         self.pull = gated * scale[:, None, None]
         self.constant = float((gated * shift[:, None, None]).sum())
@@ -179,8 +184,13 @@ class _Gated:
         return float((self.pull * convolved[0]).sum())
 
 
-def _normalisation(bn: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """Batch normalisation in eval mode as scale and shift, (C,) float64 each, on the CPU."""
+def _normalisation(block: ConvBlock | Fusion) -> tuple[Tensor, Tensor]:
+    """What a convolution's result undergoes before its ReLU: scale and shift, (C,) float64 on the CPU."""
+    bn: nn.Module = block.bn
+    if not isinstance(bn, nn.BatchNorm2d):  # folded into the convolution, which then has a bias
+        assert block.conv.bias is not None
+        shift = block.conv.bias.cpu().double()
+        return torch.ones_like(shift), shift
     assert bn.running_mean is not None
     assert bn.running_var is not None
     weight, bias, mean, variance = (
@@ -190,17 +200,12 @@ def _normalisation(bn: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     return scale, bias - mean * scale
 
 
-def _through_convolution(gradient: Tensor, kernel: Tensor, weights: Tensor) -> Tensor:
-    """Pull a gradient (C, h, w), which is 0 where `weights` (h, w) is, back through a 3x3 convolution.
-
-    Only the box around the weights is computed: for a pixel 4 x 4 places, not the whole map.
-    """
-    rows, columns = (weights.abs().sum(dim=axis).nonzero()[:, 0] for axis in (1, 0))
-    top, bottom, left, right = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
-    box = F.conv_transpose2d(gradient[None, :, top:bottom, left:right], kernel)  # 1 C, 1 place wider
-    height, width = weights.shape
-    margins = (left, width - right, top, height - bottom)
-    return F.pad(box, margins)[0, :, 1:-1, 1:-1]  # of the map with a margin of 1, the map
+def _through_convolution(gradient: Tensor, kernel: Tensor, region: Region, size: tuple[int, ...]) -> Tensor:
+    """Pull a gradient (C, rows, columns) in a region back through a 3x3 convolution: (C, *size)."""
+    wider = F.conv_transpose2d(gradient[None], kernel)  # 1 C, one place wider on every side
+    height, width = size
+    margins = (region.left, width - region.right, region.top, height - region.bottom)
+    return F.pad(wider, margins)[0, :, 1:-1, 1:-1]  # of the map with a margin of 1, the map
 
 
 def _through_enlarging(gradient: Tensor, size: tuple[int, ...]) -> Tensor:

@@ -50,7 +50,9 @@ def attention_relevance(
     weights = pixel_weights(place, images.shape[-2:])
     names = ["stages.*.attn.pattern", "stages.*.out"]
     with torch.enable_grad(), capture(model, names, detach=False) as seen:
-        logits = model.decode(model.features(images[batch : batch + 1]))
+        # A leaf, so that there is a graph even where no weight wants a gradient.
+        leaf = images[batch : batch + 1].detach().clone().requires_grad_()
+        logits = model.decode(model.features(leaf))
         if class_index is None:
             class_index = chosen_class(logits, weights)
         score = target_logit(logits, class_index, weights)

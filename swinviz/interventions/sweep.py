@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from swinviz.attention import Place
+from swinviz.attribution import decode_region, pixel_weights, region_of, weights_on_map
 from swinviz.hooks import capture, edit, hook_points
 from swinviz.interventions.edits import Edits, ablate_heads
 from swinviz.segmenter import SwinUPerNet
@@ -16,7 +19,6 @@ from swinviz.segmenter import SwinUPerNet
 __all__ = ["CachedRun", "first_edited_block", "flipped_share", "head_sweep"]
 
 Block = tuple[int, int]
-Measure = Callable[[Tensor, Tensor], float]
 
 
 class CachedRun:
@@ -60,10 +62,38 @@ class CachedRun:
         Raises:
             ValueError: no hook point has such a name.
         """
-        mappings = [edits] if isinstance(edits, Mapping) else list(edits)
+        mappings = _listed(edits)
         start = first_edited_block(self.model, mappings)
         with edit(self.model, mappings):
             return self.model.decode(self._features_from(start))
+
+    @torch.no_grad()
+    def at(self, place: Place, edits: Edits | Iterable[Edits] = ()) -> Tensor:
+        """Run again under edits, but decode only a place: at swin-t a fraction of a whole decoding.
+
+        Args:
+            place: pixel (y, x) of the input, or mask (H, W) over it.
+            edits: as for `swinviz.edit`.
+
+        Returns:
+            (B, K) logits, averaged over the place.
+
+        Raises:
+            ValueError: the place is outside the image, or no hook point has such a name.
+        """
+        mappings = _listed(edits)
+        start = first_edited_block(self.model, mappings)
+        on_map = weights_on_map(pixel_weights(place, self._images.shape[-2:]), self.features[0].shape[-2:])
+        region = region_of(on_map)
+        on_map = on_map[region.top : region.bottom, region.left : region.right]
+        with edit(self.model, mappings):
+            features = self._features_from(start)
+            if any(name.startswith("head.") for name in _touched(self.model, mappings)):
+                whole = self.model.decode(features)  # the editor of a head's map expects the whole map
+                logits = whole[:, :, region.top : region.bottom, region.left : region.right]
+            else:
+                logits = decode_region(self.model.head, features, region)
+        return torch.einsum("bkhw,hw->bk", logits, on_map.to(logits))
 
     def _features_from(self, start: Block | Literal["image", "head"]) -> list[Tensor]:
         if start == "head":
@@ -93,12 +123,7 @@ def first_edited_block(model: SwinUPerNet, edits: Iterable[Edits]) -> Block | Li
     >>> first_edited_block(model, [ablate_heads(1, 1, heads=0)])
     (1, 1)
     """
-    names = [
-        name
-        for mapping in edits
-        for pattern in mapping
-        for name in fnmatch.filter(hook_points(model), pattern)
-    ]
+    names = _touched(model, edits)
     if "patch_embed" in names:
         return "image"
     touched = [_block(name, model) for name in names if name.startswith("stages.")]
@@ -119,19 +144,28 @@ def head_sweep(
     run: CachedRun,
     stages: Iterable[int] | None = None,
     *,
+    place: Place | None = None,
+    class_index: int | None = None,
     fill: Literal["zero", "mean"] = "zero",
-    measure: Measure = flipped_share,
+    batch: int = 0,
 ) -> dict[Block, Tensor]:
-    """Silence every head in turn and measure what changes.
+    """Silence every head in turn and measure what changes, in the whole image or at one place.
 
     Args:
         run: the unedited run.
         stages: which stages; all by default. Late stages are cheap, because each run starts at its block.
+        place: pixel (y, x) of the input, or mask (H, W) over it, to measure there only, which is much
+            cheaper still, because only the place is decoded.
+        class_index: the class whose logit is measured at the place; by default the unedited run's.
         fill: what is put in a head's place, as for `ablate_heads`.
-        measure: (logits before, logits after) -> number, by default the share of pixels that change class.
+        batch: which image of the batch, for a place; without one, all count.
 
     Returns:
-        (stage, block) -> (nH,) float64, one measure a head.
+        (stage, block) -> (nH,) float64: the share of pixels that change class, 0..1; at a place, the change
+        of the logit (negative: the head spoke for the class).
+
+    Raises:
+        ValueError: the place is outside the image.
 
     >>> from swinviz.config import HeadConfig, ModelConfig, SwinConfig
     >>> backbone = SwinConfig(embed_dim=8, depths=(1, 2), num_heads=(1, 2), window_size=4)
@@ -142,17 +176,42 @@ def head_sweep(
     {(1, 0): 2, (1, 1): 2}
     """
     config = run.model.config.backbone
+    effect = partial(_flipped, run) if place is None else _LogitChange(run, place, class_index, batch)
     return {
         (stage, block): torch.tensor(
-            [
-                measure(run.logits, run(ablate_heads(stage, block, head, fill)))
-                for head in range(config.num_heads[stage])
-            ],
+            [effect(ablate_heads(stage, block, head, fill)) for head in range(config.num_heads[stage])],
             dtype=torch.float64,
         )
         for stage in (range(len(config.depths)) if stages is None else stages)
         for block in range(config.depths[stage])
     }
+
+
+def _flipped(run: CachedRun, edits: Edits) -> float:
+    return flipped_share(run.logits, run(edits))
+
+
+class _LogitChange:
+    """How much edits change a class's logit at a place."""
+
+    def __init__(self, run: CachedRun, place: Place, class_index: int | None, batch: int) -> None:
+        self.run, self.place, self.batch = run, place, batch
+        before = run.at(place)[batch]
+        self.class_index = int(before.argmax()) if class_index is None else class_index
+        self.before = before[self.class_index]
+
+    def __call__(self, edits: Edits) -> float:
+        after = self.run.at(self.place, edits)[self.batch, self.class_index]
+        return float(after - self.before)
+
+
+def _listed(edits: Edits | Iterable[Edits]) -> list[Edits]:
+    return [edits] if isinstance(edits, Mapping) else list(edits)
+
+
+def _touched(model: SwinUPerNet, edits: Iterable[Edits]) -> list[str]:
+    points = hook_points(model)
+    return [name for mapping in edits for pattern in mapping for name in fnmatch.filter(points, pattern)]
 
 
 def _block(name: str, model: SwinUPerNet) -> Block:

@@ -1,0 +1,130 @@
+"""The decode head near one place only: the same logits, at a small part of the arithmetic.
+
+Of the head's convolutions, only those at the finest resolutions are expensive, and a place's logits read
+only their surroundings: one place further for the fusion, one more for the pyramid. What sees the whole map,
+pyramid pooling and the way down the pyramid, is cheap and computed whole. Nothing is approximated.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from swinviz.enlarging import enlarge
+from swinviz.upernet import ConvBlock, UPerHead
+
+__all__ = ["Region", "decode_region", "fusion_shares", "region_of"]
+
+
+class Region(NamedTuple):
+    """A half-open rectangle of places of the decode head's finest map."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+
+def region_of(weights: Tensor) -> Region:
+    """Return the smallest region that holds all places of a map (h, w) with a weight.
+
+    >>> region_of(torch.tensor([[0.0, 0.0, 0.0], [0.0, 0.5, 0.5]]))
+    Region(top=1, left=1, bottom=2, right=3)
+    """
+    rows, columns = (weights.abs().sum(dim=axis).nonzero()[:, 0] for axis in (1, 0))
+    return Region(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
+
+
+def decode_region(head: UPerHead, features: list[Tensor], region: Region) -> Tensor:
+    """Decode the backbone's maps inside a region: what `head(features)` gives there, up to rounding.
+
+    Edits of the head's finer hook points see the region's surroundings only, not whole maps.
+
+    Args:
+        head: the decode head, in eval mode.
+        features: the backbone's maps, finest first.
+        region: part of the finest map.
+
+    Returns:
+        (B, K, bottom - top, right - left).
+
+    >>> from swinviz.config import HeadConfig
+    >>> head = UPerHead((8, 16), num_classes=2, config=HeadConfig(channels=4)).eval()
+    >>> features = [torch.randn(1, 8, 12, 9), torch.randn(1, 16, 6, 5)]
+    >>> local = decode_region(head, features, Region(0, 3, 2, 9))
+    >>> torch.allclose(local, head(features)[:, :, 0:2, 3:9], atol=1e-5)
+    True
+    """
+    fused = torch.stack(fusion_shares(head, features, region)).sum(dim=0)
+    if head.fusion.conv.bias is not None:  # a folded model's
+        fused = fused + head.fusion.conv.bias[:, None, None]
+    fused = head.fusion.output(F.relu(head.fusion.bn(fused)))
+    return head.logits(head.classifier(fused))
+
+
+def fusion_shares(head: UPerHead, features: list[Tensor], region: Region) -> list[Tensor]:
+    """Compute what each level adds to the fusion inside a region (arguments as for `decode_region`).
+
+    Returns:
+        One (B, C, bottom - top, right - left) a level, finest first, before batch normalisation.
+    """
+    laterals = [block(x) for block, x in zip(head.lateral, features, strict=False)]
+    laterals.append(head.pool_pyramid(features[-1]))
+    for finer in reversed(range(len(laterals) - 1)):  # from coarse to fine
+        laterals[finer] = laterals[finer] + enlarge(laterals[finer + 1], laterals[finer].shape[-2:])
+    height, width = laterals[0].shape[-2:]
+    read = Region(  # what the fusion's 3x3 convolution reads, inside the map
+        max(region.top - 1, 0),
+        max(region.left - 1, 0),
+        min(region.bottom + 1, height),
+        min(region.right + 1, width),
+    )
+    missing = (  # zeros that it reads beyond the map's border
+        read.left - region.left + 1,
+        region.right + 1 - read.right,
+        read.top - region.top + 1,
+        region.bottom + 1 - read.bottom,
+    )
+    shares = []
+    kernels = head.fusion.conv.weight.chunk(len(laterals), dim=1)
+    for level, (lateral, kernel) in enumerate(zip(laterals, kernels, strict=True)):
+        vertical = _enlarging(lateral.shape[-2], height, lateral)[read.top : read.bottom]
+        horizontal = _enlarging(lateral.shape[-1], width, lateral)[read.left : read.right]
+        (top, bottom), (left, right) = _support(vertical), _support(horizontal)
+        source = Region(top, left, bottom, right)
+        if level < len(head.fpn):
+            block = head.fpn[level]
+            assert isinstance(block, ConvBlock)
+            crop = F.conv2d(_with_margin(lateral, source), block.conv.weight, block.conv.bias)
+            crop = block.output(F.relu(block.bn(crop)))
+        else:
+            crop = lateral[:, :, source.top : source.bottom, source.left : source.right]
+        vertical = vertical[:, source.top : source.bottom]
+        horizontal = horizontal[:, source.left : source.right]
+        enlarged = vertical @ crop @ horizontal.t()  # B C rows columns, of what is read
+        share = F.conv2d(F.pad(enlarged, missing), kernel)
+        shares.append(head.fusion.points[level](share))
+    return shares
+
+
+def _enlarging(length: int, size: int, like: Tensor) -> Tensor:
+    """Enlarging one axis from `length` to `size`, as a matrix (size, length)."""
+    unit = torch.eye(length, dtype=like.dtype, device=like.device)[None]
+    return F.interpolate(unit, size=size, mode="linear", align_corners=False)[0].t()
+
+
+def _support(matrix: Tensor) -> tuple[int, int]:
+    """First and last column (half-open) that a matrix reads."""
+    used = matrix.any(dim=0).nonzero()[:, 0]
+    return int(used[0]), int(used[-1]) + 1
+
+
+def _with_margin(x: Tensor, region: Region) -> Tensor:
+    """Cut a region out of x (B, C, h, w) with one more place on every side, zeros beyond the border."""
+    height, width = x.shape[-2:]
+    inner = x[:, :, max(region.top - 1, 0) : region.bottom + 1, max(region.left - 1, 0) : region.right + 1]
+    missing = (region.left == 0, region.right == width, region.top == 0, region.bottom == height)
+    return F.pad(inner, [int(side) for side in missing])
