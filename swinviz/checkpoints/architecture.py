@@ -166,9 +166,8 @@ def assemble(config: ModelConfig, tensors: dict[str, Tensor]) -> SwinUPerNet:
         CheckpointError: the configuration is impossible, or as `compare` and `check_values`.
     """
     stored = read_backbone(tensors)
-    if replace(
-        stored, mlp_ratio=config.backbone.mlp_ratio, drop_path_rate=config.backbone.drop_path_rate
-    ) != (config.backbone):  # before anything is made that a false description could make too large
+    described = replace(config.backbone, mlp_ratio=stored.mlp_ratio, drop_path_rate=stored.drop_path_rate)
+    if described != stored:  # before anything is made that a false description could make too large
         raise CheckpointError(f"it describes {config.backbone}, but holds the tensors of {stored}.")
     try:
         with _WeightsWithoutMemory():
