@@ -95,6 +95,12 @@ def test_damaged_state_is_passed_over_for_the_one_before(
     assert "state-00000012.pt cannot be read" in caplog.text
 
 
+def test_what_a_kill_left_half_written_is_cleared_away(tmp_path: Path) -> None:
+    (tmp_path / ".swinviz-0123456789abcdef.pt").write_bytes(b"half")
+    run(tmp_path)
+    assert not list(tmp_path.glob(".swinviz-*"))
+
+
 def test_state_of_another_recipe_is_refused_by_name_and_value(tmp_path: Path) -> None:
     run(tmp_path)
     with pytest.raises(CheckpointError, match=r"learning_rate 0\.001 -> 0\.1"):

@@ -6,6 +6,7 @@ python tests/training_runs.py FOLDER STEPS [WORKERS]: train a tiny model in FOLD
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +62,7 @@ def run(
     """Train the tiny model on stripes, telling watchers of every step."""
     torch.manual_seed(0)
     options = RunOptions(folder, save_every=save_every, tell_every=1, workers=workers, recompute=recompute)
-    model = SwinUPerNet(tiny_config())
+    model = SwinUPerNet(replace(tiny_config(), scale=(64, 32)))
     return train(model, Stripes(), noisy, recipe, options, watchers=watchers, team=team)
 
 

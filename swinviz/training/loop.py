@@ -97,20 +97,24 @@ def train(
     """
     options, team = options or RunOptions(), team or Team()
     learner = Learner(model, recipe, team, recompute=options.recompute, compiled=options.compiled)
-    state = TrainingState(recipe, learner.parts)
-    step = state.resume(options.folder) if options.folder else 0
+    state, step = TrainingState(recipe, learner.parts), 0
+    if options.folder:
+        options.folder.mkdir(parents=True, exist_ok=True)
+        step = state.resume(options.folder)
     stream = Stream(dataset, transform, recipe.seed)
     loader = batches(stream, recipe, step, rank=team.rank, world=team.world, workers=options.workers)
     parts, clock = iter(loader), _Clock(learner, step)
 
     with _signals() as stopped, _watching(watchers if team.leads else (), step, recipe) as tell:
-        while step < recipe.max_iters and not team.any(stopped()):
+        stopping = False
+        while step < recipe.max_iters and not stopping:
             result = learner.step(step, parts)
             step += 1
             if _due(step, options.tell_every, recipe):
                 scores = _validate(learner, validation) if _due(step, options.validate_every, recipe) else {}
                 tell(clock.moment(step - 1, result, scores), learner.average)
-            if _due(step, options.save_every, recipe) or stopped():
+            stopping = team.any(stopped())  # asked once a step: all stop after the same one, and it is saved
+            if _due(step, options.save_every, recipe) or stopping:
                 _keep(state, learner, options.folder, step)
     return Outcome(learner.average.eval(), step, step == recipe.max_iters)
 

@@ -65,6 +65,8 @@ class TrainingState:
         Raises:
             CheckpointError: the state belongs to another recipe.
         """
+        for unfinished in folder.glob(".swinviz-*"):  # a kill in the middle of writing leaves one behind
+            unfinished.unlink(missing_ok=True)
         for path in state_files(folder):
             try:
                 state = torch.load(path, map_location="cpu", weights_only=True)
