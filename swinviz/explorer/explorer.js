@@ -989,7 +989,8 @@ function drawHeads(viewer) {
     if (!block) { canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height); continue; }
     drawTile(canvas, attentionOf(block, inWindow, head, state.direction).get(first.window), geometry.side, marks);
     const entropy = statisticOf(block, "entropy", weights, head), distance = statisticOf(block, "distance", weights, head);
-    caption.textContent = `${entropy.toFixed(1)} nat · ${distance.toFixed(0)} px`;
+    caption.textContent = `${entropy.toFixed(1)} nat\u2009·\u2009${distance.toFixed(0)} px`;
+    if (!viewer.resting) continue; // a hint need not follow every move
     tile.title = `${headName(head, chosen.heads)}: entropy ${entropy.toFixed(2)} nat (as wide as ${Math.exp(entropy).toFixed(1)} `
       + `equal keys), mean distance ${distance.toFixed(1)} px`;
   }
@@ -1126,6 +1127,7 @@ function drawStrip(viewer) {
     const [y, x] = stripPixel(viewer);
     viewer.strip = want(viewer, "strip", "strip", { kind: state.strip, y, x, ...editsOf(state) }) ?? viewer.strip;
   }
+  const shown = opening.stripEvery > 0 ? stripPixel(viewer) : [state.y, state.x];
   const density = Math.min(2, window.devicePixelRatio || 1);
   const [height, width] = opening.size;
   const wide = Math.round(64 * density), scale = wide / width, tall = Math.round(height * scale);
@@ -1139,7 +1141,7 @@ function drawStrip(viewer) {
     const context = canvas.getContext("2d");
     context.drawImage(cellPicture(viewer, index, tall, wide), 0, 0);
     const outline = new Path2D();
-    for (const { top, left, bottom, right } of rectangles(geometry, locate(geometry, state.y, state.x).window)) {
+    for (const { top, left, bottom, right } of rectangles(geometry, locate(geometry, ...shown).window)) {
       outline.rect(...toDevice(scale, top, left, bottom, right));
     }
     context.strokeStyle = "#fff";
