@@ -16,6 +16,7 @@ from swinviz.errors import DatasetError
 from swinviz.evaluation import Report, evaluate, measure_cost
 from swinviz.files import replacing
 from swinviz.inference import MULTI_SCALE, Options
+from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["add_arguments", "open_dataset", "run"]
 
@@ -58,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.ms_flip:
         options = replace(options, scales=MULTI_SCALE, flip=True)
     scenes = arguments.data == "scenes"
+    dataset: LabelledImages | Scenes
     dataset = Scenes("val", length=500) if scenes else open_dataset(arguments.data, arguments.split)
     if arguments.device is None and best_device() == "cuda":
         arguments.device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
@@ -78,17 +80,23 @@ def run(arguments: argparse.Namespace) -> int:
     )
     print(report.class_table(), report.table(), sep="\n\n")
     if folder:
-        _write(report, folder)
+        _write(report, model, dataset, folder)
     return 0
 
 
-def _write(report: Report, folder: Path) -> None:
-    from swinviz.plots.evaluation import plot_class_bars, plot_confusion  # matplotlib takes a while to import
+def _write(report: Report, model: SwinUPerNet, dataset: LabelledImages | Scenes, folder: Path) -> None:
+    # matplotlib takes a while to import
+    from swinviz.plots import plot_class_bars, plot_confusion, plot_worst_images
 
     print(report.save(folder / "report.json"))
-    for name, plot in {"confusion": plot_confusion, "classes": plot_class_bars}.items():
+    figures = {
+        "confusion": plot_confusion(report),
+        "classes": plot_class_bars(report),
+        "worst": plot_worst_images(report, model, dataset),
+    }
+    for name, figure in figures.items():
         with replacing(folder / f"{name}.png") as temporary:
-            plot(report).savefig(temporary, dpi=150)
+            figure.savefig(temporary, dpi=150)
         print(folder / f"{name}.png")
 
 
