@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import struct
 import zlib
 from dataclasses import replace
+from typing import Any
 
 import models
 import numpy as np
@@ -81,3 +83,15 @@ def odd_uploads() -> dict[str, bytes]:
         "turned.jpg": file_bytes(rgb, "JPEG", exif=exif),
         "ünïcode name.webp": file_bytes(rgb, "WEBP"),
     }
+
+
+def read_answer(answer: bytes | str) -> tuple[dict[str, Any], list[np.ndarray]]:
+    """What the live socket answers to a frame: its header, and its PNGs as arrays."""
+    assert isinstance(answer, bytes), answer
+    (length,) = struct.unpack_from("<I", answer)
+    header, at, parts = json.loads(answer[4 : 4 + length]), 4 + length, []
+    for size in header["parts"]:
+        parts.append(np.asarray(Image.open(io.BytesIO(answer[at : at + size]))))
+        at += size
+    assert at == len(answer)
+    return header, parts

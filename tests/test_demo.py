@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import struct
 import threading
@@ -15,7 +14,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from demo_samples import HOSTILE, bad_uploads, file_bytes, picture, pixels_of, png_header, small_model
+from demo_samples import (
+    HOSTILE,
+    bad_uploads,
+    file_bytes,
+    picture,
+    pixels_of,
+    png_header,
+    read_answer,
+    small_model,
+)
 from gradio import Error
 from PIL import Image
 
@@ -318,15 +326,8 @@ def test_a_block_or_head_that_is_not_there_is_refused(gaze: dict[str, int]) -> N
         stream.configure(json.dumps({"model": "tiny", "gaze": {"x": 0.5, "y": 0.5, **gaze}}))
 
 
-def ask(stream: LiveStream, image: np.ndarray, number: int = 7) -> tuple[dict[str, object], list[np.ndarray]]:
-    answer = stream.answer(struct.pack("<I", number) + file_bytes(image))
-    (length,) = struct.unpack_from("<I", answer)
-    header, at, parts = json.loads(answer[4 : 4 + length]), 4 + length, []
-    for size in header["parts"]:
-        parts.append(np.asarray(Image.open(io.BytesIO(answer[at : at + size]))))
-        at += size
-    assert at == len(answer)
-    return header, parts
+def ask(stream: LiveStream, image: np.ndarray, number: int = 7) -> tuple[dict[str, Any], list[np.ndarray]]:
+    return read_answer(stream.answer(struct.pack("<I", number) + file_bytes(image)))
 
 
 def test_a_frame_comes_back_with_its_number_and_the_labels_of_that_very_frame() -> None:

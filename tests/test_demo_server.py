@@ -11,13 +11,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import httpx
+import numpy as np
 import pytest
-import websockets.sync.client
+import websockets.exceptions
 from browser import Server
 from demo_samples import (
     HOSTILE,
@@ -27,12 +29,15 @@ from demo_samples import (
     odd_uploads,
     picture,
     pixels_of,
+    read_answer,
     small_model,
 )
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from websockets.sync.client import ClientConnection, connect
 
 import swinviz.checkpoints
+from swinviz.inference import Options
 
 
 @pytest.fixture(scope="module")
@@ -190,8 +195,12 @@ def live_url(app: Server) -> str:
     return app.url.replace("http", "ws") + "/swinviz/live"
 
 
-def converse(app: Server, *messages: str | bytes, **settings: object) -> list[str | bytes]:
-    with websockets.sync.client.connect(live_url(app), max_size=None, **settings) as socket:
+def open_live(app: Server, **settings: Any) -> ClientConnection:
+    return connect(live_url(app), max_size=None, **settings)
+
+
+def converse(app: Server, *messages: str | bytes, **settings: Any) -> list[str | bytes]:
+    with open_live(app, **settings) as socket:
         answers = []
         for message in messages:
             socket.send(message)
@@ -207,20 +216,30 @@ def test_the_live_socket_answers_frames_and_survives_nonsense(app: Server) -> No
     assert json.loads(answers[3])["error"]
     for answer in (answers[2], answers[4]):
         assert isinstance(answer, bytes)
-        assert json.loads(answer[4 : 4 + struct.unpack_from("<I", answer)[0]])["frame"] == 9
+        assert read_answer(answer)[0]["frame"] == 9
 
 
 def test_the_newest_frame_wins(app: Server) -> None:
     image = file_bytes(picture((480, 640)), "JPEG")
-    with websockets.sync.client.connect(live_url(app), max_size=None) as socket:
+    with open_live(app) as socket:
         for number in range(30):
             socket.send(struct.pack("<I", number) + image)
         answered = []
         while not answered or answered[-1] != 29:
             answer = socket.recv(timeout=30)
-            answered.append(json.loads(answer[4 : 4 + struct.unpack_from("<I", answer)[0]])["frame"])
+            answered.append(read_answer(answer)[0]["frame"])
     assert answered == sorted(answered)
     assert len(answered) < 15, "frames that were overtaken were computed all the same"
+
+
+def test_connections_that_drop_in_mid_stream_give_their_places_back(app: Server) -> None:
+    frame = struct.pack("<I", 1) + file_bytes(picture((240, 320)), "JPEG")
+    for _ in range(6):  # more than there are places
+        with open_live(app) as connection:
+            connection.send(frame)
+            connection.socket.shutdown(socket.SHUT_RDWR)  # no farewell, as when a cable is pulled
+        time.sleep(0.3)
+    assert "classes" in json.loads(converse(app, '{"model": "tiny model"}')[0])
 
 
 def test_a_page_of_another_site_cannot_open_the_live_socket(app: Server) -> None:
@@ -239,10 +258,10 @@ def test_the_fifth_live_visitor_is_told_that_all_places_are_taken(app: Server) -
     time.sleep(0.5)  # places of the tests before come free when their threads end
     with ExitStack() as stack:
         for _ in range(4):
-            socket = stack.enter_context(websockets.sync.client.connect(live_url(app)))
+            socket = stack.enter_context(open_live(app))
             socket.send('{"model": "tiny model"}')
             assert "classes" in json.loads(socket.recv(timeout=20))
-        with websockets.sync.client.connect(live_url(app)) as fifth:
+        with open_live(app) as fifth:
             assert "places are taken" in json.loads(fifth.recv(timeout=20))["error"]
 
 
@@ -291,7 +310,8 @@ def test_a_full_queue_says_that_the_demo_is_busy(guarded: Server) -> None:
 
 
 @pytest.mark.slow
-def test_nothing_is_left_behind_when_the_server_ends(weights: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_nothing_is_left_behind_when_the_server_ends(weights: Path, tmp_path: Path, end: int) -> None:
     command = [sys.executable, "app.py", "--port", "{port}", "--model", str(weights)]
     server = Server.start(command, tmp_path / "log.txt", env={**OFFLINE, "TMPDIR": str(tmp_path)})
     try:
@@ -299,9 +319,92 @@ def test_nothing_is_left_behind_when_the_server_ends(weights: Path, tmp_path: Pa
         segment(client, written(tmp_path, "a.png", file_bytes(picture())))
         client.close()
         assert list(tmp_path.glob("swinviz-demo-*"))
-        os.kill(server.process.pid, signal.SIGINT)
+        os.kill(server.process.pid, end)
         server.process.wait(20)
     finally:
         server.stop()
     assert not list(tmp_path.glob("swinviz-*"))
     assert "Traceback" not in server.tail()
+
+
+def resident_megabytes(server: Server) -> float:
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+def test_eight_visitors_for_a_minute_get_their_own_results_and_memory_stays_flat(
+    app: Server, weights: Path, tmp_path: Path
+) -> None:
+    seconds, warm_up = 60, 20
+    model = swinviz.checkpoints.load(weights)
+    begun, troubles, served = time.monotonic(), [], [0] * 8
+    levels: list[float] = []
+
+    def visit(number: int) -> None:
+        image = picture((60 + 5 * number, 100), seed=number)
+        file = written(tmp_path, f"{number}.png", file_bytes(image))
+        expected = model.segment(image).labels
+        patient = {"timeout": 60}
+        with closing(Client(app.url, verbose=False, download_files=False, httpx_kwargs=patient)) as client:
+            while time.monotonic() - begun < seconds:
+                labels = pixels_of(segment(client, file)["labels"])
+                if labels.shape != expected.shape or (labels == expected).mean() < 0.99:
+                    troubles.append(f"visitor {number} got a picture that is not theirs")
+                served[number] += 1
+
+    def stream(number: int) -> None:
+        image = picture((120, 160), seed=100 + number)
+        frame = file_bytes(image)
+        expected = model.segment(image, Options(scale=(160, 120))).labels
+        with open_live(app) as connection:
+            while time.monotonic() - begun < seconds:
+                connection.send(struct.pack("<I", number) + frame)
+                header, (labels,) = read_answer(connection.recv(timeout=60))
+                if header["frame"] != number or (labels == expected).mean() < 0.99:
+                    troubles.append(f"stream {number} got a frame that is not its own")
+                served[number] += 1
+
+    def guarded(work: Callable[[int], None], number: int) -> None:
+        try:
+            work(number)
+        except Exception as trouble:  # noqa: BLE001  # whatever it is, it fails the test
+            troubles.append(repr(trouble))
+
+    visitors = [
+        threading.Thread(target=guarded, args=(stream if number >= 6 else visit, number))
+        for number in range(8)
+    ]
+    for visitor in visitors:
+        visitor.start()
+    while any(visitor.is_alive() for visitor in visitors):
+        time.sleep(2)
+        if time.monotonic() - begun > warm_up:
+            levels.append(resident_megabytes(app))
+    print(f"served {served}; resident {levels[0]:.0f} MB after {warm_up} s, {levels[-1]:.0f} MB at the end")
+    assert troubles == []
+    assert min(served) > 0
+    assert max(levels) < levels[0] + 100
+
+
+@pytest.mark.slow
+def test_live_frames_are_limited_by_the_model_not_by_the_transport(app: Server) -> None:
+    """Prints frames a second at 320x240, two frames on their way as in live.js, and the model's alone."""
+    frame = file_bytes(picture((240, 320)), "JPEG", quality=85)
+    count, seconds = 40, []
+    with open_live(app) as connection:
+        connection.send('{"model": "nano"}')
+        assert "classes" in json.loads(connection.recv(timeout=60))
+        for number in range(5):  # warm up
+            connection.send(struct.pack("<I", number) + frame)
+            connection.recv(timeout=60)
+        begun = time.monotonic()
+        connection.send(struct.pack("<I", 0) + frame)
+        for number in range(1, count + 1):
+            connection.send(struct.pack("<I", number) + frame)
+            seconds.append(read_answer(connection.recv(timeout=60))[0]["seconds"])
+        rate = count / (time.monotonic() - begun)
+    alone = 1 / float(np.median(seconds))
+    print(f"live, nano, 320x240: {rate:.1f} frames/s; the model alone would give {alone:.1f}")
+    assert rate > 0.5 * alone

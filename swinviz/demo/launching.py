@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,9 +33,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         SystemExit: an argument makes no sense, the model cannot be loaded, or the port is taken.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # gradio asks itself whether it is up
     options = parse_options(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # containers end so; temporary files go then too
     studio = open_studio(options)
-    demo = start(studio)
+    try:
+        demo = start(studio)
+    except OSError as problem:
+        port = "from 7860 on" if options.port is None else options.port
+        raise SystemExit(f"No free port {port} at {options.host}: choose another with --port.") from problem
     _logger.info("swinviz runs at %s (Ctrl-C ends it)", demo.url)
     if demo.share_url:
         _logger.info("everybody can reach it at %s", demo.share_url)
@@ -68,7 +76,7 @@ def _menu() -> list[Choice]:
             name=line.preset.name,
             ready=line.download_bytes == 0,
             megabytes=round(line.download_bytes / 1e6),
-            remark=f"mIoU {line.preset.miou}" if line.preset.miou else "comes with swinviz",
+            remark=f"mIoU {line.preset.miou}" if line.preset.miou else "its own scenes",
         )
         for line in available()
     ]
