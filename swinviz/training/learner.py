@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.checkpoint import checkpoint
 
 from swinviz.errors import SwinvizError
+from swinviz.geometry import WindowGeometry
 from swinviz.segmenter import SwinUPerNet
 from swinviz.swin import SwinBlock
 from swinviz.training.distributed import Team, synchronise_batch_norm
@@ -134,12 +134,21 @@ def average_into(average: nn.Module, model: nn.Module, decay: float, step: int) 
                 mean.copy_(value)
 
 
-def recompute_blocks(model: SwinUPerNet) -> None:
-    """Let every block compute its activations again in the backward pass (Chen et al. 2016)."""
+class RecomputedBlock(SwinBlock):
+    """A block that keeps nothing but its input, and runs again in the backward pass (Chen et al. 2016)."""
+
+    def forward(self, x: Tensor, geometry: WindowGeometry) -> Tensor:
+        """Transform a map (B, H, W, C), as a `SwinBlock` does."""
+        if not self.training:
+            return super().forward(x, geometry)
+        return checkpoint(super().forward, x, geometry, use_reentrant=False)
+
+
+def recompute_blocks(model: nn.Module) -> None:
+    """Let every block of a model recompute its activations, keeping its names and weights."""
     for module in model.modules():
-        if isinstance(module, SwinBlock):
-            forward = functools.partial(checkpoint, module.forward, use_reentrant=False)
-            module.forward = forward  # type: ignore[method-assign]
+        if type(module) is SwinBlock:
+            module.__class__ = RecomputedBlock
 
 
 def require_finite(loss: Tensor, step: int, names: Sequence[str], recipe: Recipe) -> None:
