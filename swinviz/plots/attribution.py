@@ -118,7 +118,7 @@ def plot_level_shares(
     which = f"class “{class_name}”" if class_name else "each pixel's own class"
     style.caption(
         figure,
-        f"shares of the decoder's levels in the logit of {which}; with the constant they sum to it exactly; "
+        f"shares of the decoder's levels in the logit of {which}; with the constant they sum to it exactly;\n"
         "ReLU gates and batch normalisation held fixed; scale ends at the 99.5th percentile",
     )
     return figure
