@@ -7,14 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from functools import cache
+from itertools import count
+from typing import Any, TypeVar
 
 import torch.distributed as dist
+from torch.distributed.rendezvous import rendezvous
 
 __all__ = ["Processes", "joined_processes"]
 
 _T = TypeVar("_T")
 _PATIENCE = timedelta(days=1)  # the slowest process may still be at work when the others are done
+_meetings = count()
 
 
 @dataclass(frozen=True)
@@ -50,18 +54,34 @@ class Processes:
 
 @contextmanager
 def joined_processes() -> Iterator[Processes]:
-    """Join the processes that torchrun started, if it did, and part from them at the end."""
+    """Join the processes that torchrun started, if it did, and part from them at the end.
+
+    All of them must come here, equally often.
+    """
     started = int(os.environ.get("WORLD_SIZE", "1"))  # torchrun sets it
     if not dist.is_available() or (started == 1 and not dist.is_initialized()):
         yield Processes()
         return
     joined_here = not dist.is_initialized()  # otherwise training did, and goes on afterwards
     if joined_here:
-        dist.init_process_group("gloo", timeout=_PATIENCE)
+        _meet()
+    # Not the group that training uses: that one may only speak for GPUs.
+    group = dist.new_group(backend="gloo", timeout=_PATIENCE)
     try:
-        # Not the group that training may use: that one may only speak for GPUs.
-        group = dist.new_group(backend="gloo", timeout=_PATIENCE)
         yield Processes(dist.get_rank(), dist.get_world_size(), group)
     finally:
-        if joined_here:
-            dist.destroy_process_group()
+        dist.destroy_process_group(None if joined_here else group)
+
+
+def _meet() -> None:
+    store, rank, world_size = _store()
+    # Every meeting has its own names in the store: under the old ones processes that are quick would find the
+    # addresses of the last meeting and wait for ever.
+    fresh = dist.distributed_c10d.PrefixStore(f"evaluation {next(_meetings)}", store)
+    dist.init_process_group("gloo", store=fresh, rank=rank, world_size=world_size, timeout=_PATIENCE)
+
+
+@cache
+def _store() -> tuple[Any, int, int]:
+    """The store through which processes find one another, this one's rank, and how many there are."""
+    return next(rendezvous("env://", timeout=_PATIENCE))
