@@ -316,6 +316,13 @@ def test_the_widget_answers_by_id_and_reports_errors(model: SwinUPerNet, photo: 
     assert sent[1][0]["id"] == "b"
     assert "argument 'block' is None" in sent[1][0]["error"]
 
+    def exhausted(edits: tuple[str, ...] = ()) -> None:
+        raise RuntimeError("out of memory")
+
+    widget.session.run = exhausted  # type: ignore[method-assign, assignment]
+    widget._answer(widget, {"id": "c", "name": "segmentation", "args": {}}, [])
+    assert sent[2][0] == {"id": "c", "error": "out of memory"}  # or the viewer would wait for ever
+
 
 def test_a_notebook_page_without_scripts_still_shows_the_picture(
     model: SwinUPerNet, photo: np.ndarray

@@ -330,7 +330,9 @@ def test_pictures_are_saved_as_png_svg_and_gif(
     tab: browser.Tab, session: Session, offline: str, tmp_path: Path
 ) -> None:
     page = open_explorer(tab, offline)
-    page.wait_for_timeout(300)  # the strip is read from the file
+    page.wait_for_function(
+        "![...document.querySelectorAll('button')].some((node) => node.disabled)"
+    )  # strip read
     for name, ending in [("PNG", "png"), ("SVG", "svg"), ("GIF of the blocks", "gif")]:
         with page.expect_download() as saved:
             page.get_by_role("button", name=name).click()

@@ -582,7 +582,7 @@ function buildBelow(viewer) {
     parts.strip,
     make("div", { class: "swv-controls" }, make("span", { class: "swv-note" }, "Save"),
       button("PNG", () => savePng(viewer)), button("SVG", () => saveSvg(viewer)),
-      button("GIF of the blocks", () => saveGif(viewer)), button("Copy permalink", () => copyPermalink(viewer)), (parts.saved = note())));
+      (parts.gif = button("GIF of the blocks", () => saveGif(viewer))), button("Copy permalink", () => copyPermalink(viewer)), (parts.saved = note())));
 }
 
 function buildHeads(viewer) {
@@ -1148,6 +1148,7 @@ function drawStrip(viewer) {
     context.lineWidth = density;
     context.stroke(outline);
   });
+  parts.gif.disabled = parts.play.disabled = !viewer.strip?.arrays;
   for (const [kind, node] of Object.entries(parts.kinds)) node.setAttribute("aria-pressed", String(kind === state.strip));
   parts.play.textContent = film == null ? "▶ Play" : "■ Stop";
   parts.stripText.textContent = film != null ? filmText(viewer)
@@ -1363,7 +1364,8 @@ function followTheme(viewer) {
 // --- 12. Saving what is seen ------------------------------------------------------------------------------
 
 /** Both canvases as one, with a caption below that says what is seen. */
-function composite({ parts, colours, chosen, state, opening }) {
+function composite(viewer) {
+  const { parts, colours } = viewer;
   const { width, height } = parts.base;
   const size = Math.max(11, Math.round(width / 48));
   const canvas = make("canvas", { width, height: height + 3 * size });
@@ -1374,14 +1376,16 @@ function composite({ parts, colours, chosen, state, opening }) {
   context.drawImage(parts.over, 0, 0);
   context.fillStyle = colours.text;
   context.font = `${size}px system-ui, sans-serif`;
-  context.fillText(captionOf({ opening, chosen, state }), 0.5 * size, height + 1.9 * size, width - size);
+  context.fillText(captionOf(viewer), 0.5 * size, height + 1.9 * size, width - size);
   return canvas;
 }
 
-const captionOf = ({ opening, chosen, state }) => `${opening.title}, ${blockName(chosen)} (${kindOf(editedGeometry(state, chosen))}-MSA), `
-  + `${headName(state.head, chosen.heads)}, ${state.region ? "region" : state.direction} `
-  + `${state.region ? `[${state.region.join(", ")}]` : `y ${state.y}, x ${state.x}`}`
-  + `${state.edits.length ? `, ${state.edits.join(", ")}` : ""}`;
+function captionOf(viewer) {
+  const { opening, chosen, state } = viewer;
+  const what = state.region ? `region [${state.region.join(", ")}]` : `${state.direction} y ${state.y}, x ${state.x}`;
+  const block = `${blockName(chosen)} (${kindOf(editedGeometry(state, chosen))}-MSA)`;
+  return [opening.title, block, headName(state.head, chosen.heads), what, ...state.edits, `brightest ${scaleText(viewer)}`].join(", ");
+}
 
 function download(blob, name) {
   const link = make("a", { href: URL.createObjectURL(blob), download: name });
@@ -1458,17 +1462,19 @@ function saveGif(viewer) {
   download(new Blob([bytes], { type: "image/gif" }), fileName(viewer, "gif"));
 }
 
-// A GIF has 256 colours: 6 reds, 7 greens, 6 blues, with an ordered pattern of dots between them.
+// A GIF has 256 colours: 6 reds, 7 greens, 6 blues, closer together in the dark, where most of a strip lies,
+// with an ordered pattern of dots between them.
+const GIF_GAMMA = 1.7;
 const GIF_PALETTE = Uint8Array.from({ length: 768 }, (_, at) => {
   const index = Math.floor(at / 3), levels = [Math.floor(index / 42) / 5, (Math.floor(index / 6) % 7) / 6, (index % 6) / 5];
-  return Math.min(255, Math.round(255 * levels[at % 3]));
+  return Math.round(255 * levels[at % 3] ** GIF_GAMMA);
 });
 const BAYER = [0, 8, 2, 10, 12, 4, 14, 6, 3, 11, 1, 9, 15, 7, 13, 5];
 
 function toPalette(pixels, width) {
   return Uint8Array.from({ length: pixels.length / 4 }, (_, index) => {
     const dot = (BAYER[4 * (Math.floor(index / width) % 4) + ((index % width) % 4)] + 0.5) / 16;
-    const level = (channel, steps) => Math.min(steps, Math.floor((pixels[4 * index + channel] / 255) * steps + dot));
+    const level = (channel, steps) => Math.min(steps, Math.floor((pixels[4 * index + channel] / 255) ** (1 / GIF_GAMMA) * steps + dot));
     return 42 * level(0, 5) + 6 * level(1, 6) + level(2, 5);
   });
 }

@@ -38,7 +38,7 @@ class Explorer(anywidget.AnyWidget):
     def _answer(self, _widget: Explorer, content: dict[str, Any], _buffers: list[bytes]) -> None:
         try:
             message = answer(self.session, str(content.get("name")), content.get("args"))
-        except ValueError as error:
+        except (ValueError, RuntimeError) as error:  # RuntimeError: torch has no memory left, for example
             self.send({"id": content.get("id"), "error": str(error)})
         else:
             self.send({"id": content.get("id")}, buffers=[message])
