@@ -149,6 +149,19 @@ def test_hovering_names_the_class_of_that_very_pixel_and_how_sure_it_is(opened: 
     assert opened.title() == "swinviz", "a class name ran as HTML"
 
 
+@pytest.mark.parametrize("size", [(90, 30), (30, 120)])
+def test_tall_and_wide_pictures_are_read_where_they_are_shown(opened: Page, size: tuple[int, int]) -> None:
+    image = np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8)
+    upload(opened, "good.png", file_bytes(image))
+    labels = expected_labels(image)
+    box = opened.locator("#viewer canvas").bounding_box()
+    assert box is not None
+    assert box["width"] / box["height"] == pytest.approx(size[1] / size[0], rel=0.05)
+    for y, x in [(0, 0), (size[0] - 1, size[1] - 1), (size[0] // 3, size[1] // 4)]:
+        move_to(opened, "#viewer canvas", x, y)
+        expect(opened.locator("#viewer .sv-tip")).to_contain_text(CLASSES[labels[y, x]])
+
+
 def test_overlay_and_before_after_sliders_show_what_they_say(opened: Page) -> None:
     upload(opened, "good.png", file_bytes(photo()))
     canvas, palette = "#viewer canvas", small_model(classes=CLASSES).config.palette

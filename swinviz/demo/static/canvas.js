@@ -74,6 +74,12 @@ export function heatTable() {
   return table;
 }
 
+/** Give a canvas, and the stage around it, the size and shape of a picture. */
+export function fit(stage, canvas, { width, height }) {
+  [canvas.width, canvas.height] = [width, height];
+  stage.style.setProperty("--ratio", width / height);
+}
+
 /** The image pixel under a pointer event, or null outside the canvas. */
 export function pixelAt(canvas, event) {
   const box = canvas.getBoundingClientRect();

@@ -1,5 +1,5 @@
 // Two segmentations of one picture under one slider, and what differs between them.
-import { channel, decode, make, paint, paintLabels, percent, rgb } from "./canvas.js";
+import { channel, decode, fit, make, paint, paintLabels, percent, rgb } from "./canvas.js";
 
 const FLIPPED = new Uint32Array(256);
 new Uint8ClampedArray(FLIPPED.buffer).set([255, 255, 255, 255], 4 * 255);
@@ -44,7 +44,7 @@ export function mount(root) {
       [result.image, result.flipped, ...result.sides.map((side) => side.labels)].map(decode));
     const sides = result.sides.map((side, index) => paintLabels(channel(labels[index]), side.palette));
     Object.assign(view, { result, image, sides, flips: paint(channel(flipped), FLIPPED) });
-    [canvas.width, canvas.height] = [image.width, image.height];
+    fit(stage, canvas, image);
     result.sides.forEach((side, index) => { titles[index].textContent = side.title; });
     note.textContent = `${percent(result.flippedShare)} of the pixels change their class`;
     list();

@@ -3,7 +3,7 @@
 // At most two frames are on their way, so that the model never waits for the network and never works on the
 // past: when an answer comes, the newest picture of the camera goes out. Each answer is drawn over the very
 // frame it belongs to. The frame's size adapts until answers come quickly enough.
-import { channel, decode, heatTable, make, paint, paintLabels, pixelAt } from "./canvas.js";
+import { channel, decode, fit, heatTable, make, paint, paintLabels, pixelAt } from "./canvas.js";
 import { makeLegend } from "./legend.js";
 
 const WIDTHS = [160, 240, 320, 480, 640];
@@ -43,11 +43,11 @@ export function mount(root, select, address) {
   const numbers = make("div", { class: "sv-note sv-numbers" });
   const message = make("div", { class: "sv-message", role: "alert", hidden: true });
 
-  const picture = make("div", { class: "sv-stage" }, canvas, empty, video);
+  const box = make("div", { class: "sv-stage" }, canvas, empty, video);
   root.replaceChildren(make("div", { class: "sv-viewer sv-live", "data-state": "empty" },
     make("div", { class: "sv-bar" }, camera, open, stop, file, opacity.element, size.element, mirror.element,
       look.element, where),
-    message, make("div", { class: "sv-columns" }, picture, legend.element), numbers));
+    message, make("div", { class: "sv-columns" }, box, legend.element), numbers));
   const frame = root.firstChild;
 
   file.addEventListener("change", () => file.files[0] && startFile(file.files[0]));
@@ -250,7 +250,7 @@ export function mount(root, select, address) {
     if (!live.latest || !live.config) return;
     const { header, picture, labels, heat } = live.latest;
     const { width, height } = picture;
-    if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+    if (canvas.width !== width || canvas.height !== height) fit(box, canvas, picture);
     const context = canvas.getContext("2d");
     context.setTransform(live.mirror ? -1 : 1, 0, 0, 1, live.mirror ? width : 0, 0);
     context.globalAlpha = 1;
@@ -271,8 +271,8 @@ export function mount(root, select, address) {
     context.drawImage(paint(heat, HEAT), 0, 0, heat.width * stride * zoom, heat.height * stride * zoom);
     context.lineWidth = 2;
     context.strokeStyle = "white";
-    for (const box of windows) {
-      const [top, left, bottom, right] = box.map((side) => side * zoom);
+    for (const corners of windows) {
+      const [top, left, bottom, right] = corners.map((side) => side * zoom);
       context.strokeRect(left, top, right - left, bottom - top);
     }
     context.beginPath();

@@ -1,5 +1,5 @@
 // The segmentation viewer: a picture, what the model says each pixel is, and a legend that answers to clicks.
-import { channel, dataToBlob, decode, make, paintLabels, pixelAt, save } from "./canvas.js";
+import { channel, dataToBlob, decode, fit, make, paintLabels, pixelAt, save } from "./canvas.js";
 import { makeLegend } from "./legend.js";
 
 /**
@@ -63,7 +63,7 @@ export function mount(root, onpoint) {
     const [image, labels, scores] = await Promise.all([result.image, result.labels, result.scores].map(decode));
     if (turn !== view.turn) return; // a newer result came while this one was decoded
     Object.assign(view, { result, image, labels: channel(labels), scores: channel(scores), only: null, cursor: null });
-    [canvas.width, canvas.height] = [image.width, image.height];
+    fit(stage, canvas, image);
     canvas.setAttribute("aria-label", `segmented picture, ${image.width} by ${image.height} pixels; arrow keys read it`);
     note.textContent = result.note;
     legend.show(result, result.shares.filter(([, share]) => share > 0));
