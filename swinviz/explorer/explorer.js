@@ -531,9 +531,11 @@ const silenced = ({ state }) => (state.head < 0 ? null : `off-${state.stage}-${s
 
 /** What an offline file does not hold, said in the file. */
 function missingText({ missing, blocks, stripEvery }) {
-  const lost = missing.length ? `Not kept, to stay small: the patterns of ${missing.map(([stage, block]) => blockName({ stage, block })).join("; ")}. `
+  const names = missing.map(([stage, block]) => blockName({ stage, block })).join("; ");
+  const lost = missing.length ? `Not kept, to stay small: the patterns of ${names}. `
     : `An offline copy with the patterns of all ${blocks.length} blocks. `;
-  const strips = stripEvery > 0 ? `The strip is that of the nearest of a grid of queries, ${stripEvery} px apart. ` : "The strip is not kept. ";
+  const strips = stripEvery > 0 ? `The strip is that of the nearest of a grid of queries, ${stripEvery} px apart. `
+    : "The strip is not kept. ";
   return `${lost}${strips}Edits and the content and position split need Python.`;
 }
 
@@ -555,6 +557,8 @@ function buildRight(viewer) {
 function buildBelow(viewer) {
   const { parts, opening, state } = viewer;
   parts.strip = make("div", { class: "swv-strip", role: "radiogroup", "aria-label": "Blocks" });
+  parts.gif = button("GIF of the blocks", () => saveGif(viewer));
+  parts.saved = note();
   parts.stripText = make("p", { class: "swv-note swv-strip-text" });
   parts.play = button("", () => play(viewer), { title: "Show one block after the other (M)" });
   parts.kinds = Object.fromEntries(Object.entries(STRIP_NAMES).map(([kind, [name]]) =>
@@ -582,7 +586,7 @@ function buildBelow(viewer) {
     parts.strip,
     make("div", { class: "swv-controls" }, make("span", { class: "swv-note" }, "Save"),
       button("PNG", () => savePng(viewer)), button("SVG", () => saveSvg(viewer)),
-      (parts.gif = button("GIF of the blocks", () => saveGif(viewer))), button("Copy permalink", () => copyPermalink(viewer)), (parts.saved = note())));
+      parts.gif, button("Copy permalink", () => copyPermalink(viewer)), parts.saved));
 }
 
 function buildHeads(viewer) {
@@ -1031,7 +1035,9 @@ function drawEdits(viewer) {
   parts.silence.textContent = !off ? "Choose a head to silence it"
     : `${state.edits.includes(off) ? "Restore" : "Silence"} head ${state.head} of ${blockName(chosen)}`;
   parts.silent.replaceChildren(...state.edits.filter((name) => name.startsWith("off-")).map((name) =>
-    button(`${name.slice(4).replaceAll("-", "·")} ×`, () => toggleEdit(viewer, name), { title: "restore this head (stage·block·head)" })));
+    button(`${name.slice(4).replaceAll("-", "·")} ×`, () => toggleEdit(viewer, name), {
+      title: "restore this head (stage·block·head)",
+    })));
   parts.compare.hidden = !after;
   parts.compareText.hidden = !state.edits.length;
   parts.compareText.textContent = !after || !before ? viewer.trouble ?? "running the edited model …"
@@ -1065,7 +1071,8 @@ function drawSplit(viewer) {
     return make("figure", { title: meaning }, canvas, make("figcaption", {}, name, make("small", {}, `KL ${nats.toFixed(2)} nat`)));
   });
   return parts.split.replaceChildren(...tiles, note(
-    `What each part alone would attend, ${headName(state.head, chosen.heads)}; KL: how far the pattern is from it, mean over the picture.`));
+    `What each part alone would attend, ${headName(state.head, chosen.heads)}; `
+    + "KL: how far the pattern is from it, mean over the picture."));
 }
 
 function drawBias(viewer) {
@@ -1174,7 +1181,8 @@ function drawWords(viewer) {
   const { window } = locate(geometry, state.y, state.x);
   const role = state.direction === "query" ? "Query" : "Key";
   const words = state.region
-    ? `Region of ${state.region[3] - state.region[1]} × ${state.region[2] - state.region[0]} px: mean over ${viewer.weights.length} tokens.`
+    ? `Region of ${state.region[3] - state.region[1]} × ${state.region[2] - state.region[0]} px: `
+      + `mean over ${viewer.weights.length} tokens.`
     : `${role} token (row ${Math.floor(state.y / geometry.stride)}, column ${Math.floor(state.x / geometry.stride)}), `
       + `pixel (y ${state.y}, x ${state.x}): ${describe(state.y, state.x)}. `
       + `Window ${window} of ${geometry.windows}, ${geometry.side} × ${geometry.side} tokens of ${geometry.stride} px.`;
@@ -1345,13 +1353,14 @@ function followTheme(viewer) {
     const { body, documentElement } = document;
     if (body.dataset.jpThemeLight) return body.dataset.jpThemeLight === "false";
     if (body.dataset.vscodeThemeKind) return /dark|high-contrast$/.test(body.dataset.vscodeThemeKind);
-    if (document.querySelector("gradio-app, .gradio-container")) return [body, documentElement].some((node) => node.classList.contains("dark"));
+    if (document.querySelector("gradio-app, .gradio-container")) return body.matches(".dark") || documentElement.matches(".dark");
     return system.matches;
   };
   const update = () => {
     root.dataset.theme = isDark() ? "dark" : "light";
     const style = getComputedStyle(root);
-    viewer.colours = Object.fromEntries(["page", "panel", "line", "text", "veil"].map((name) => [name, style.getPropertyValue(`--swv-${name}`).trim()]));
+    const names = ["page", "panel", "line", "text", "veil"];
+    viewer.colours = Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--swv-${name}`).trim()]));
     if (viewer.chosen) changed(viewer, "base");
   };
   const observer = new MutationObserver(update);

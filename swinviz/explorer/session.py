@@ -123,7 +123,8 @@ class Session:
             means: dict[str, Tensor] = {}
 
             def average(pattern: Tensor, hook: Hook) -> None:
-                means[hook.name] = pattern.detach().double().mean(dim=2, keepdim=True).cpu()
+                mean = pattern.detach().float().mean(dim=2, keepdim=True).cpu()
+                means[hook.name] = mean.double()  # on the CPU: not all devices have float64
                 means[hook.name].geometry = hook.geometry  # type: ignore[attr-defined]
 
             # An edit, not a capture: each block's full pattern is freed before the next block runs.
