@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from swinviz import attention, attribution
 from swinviz import interventions as iv
 from swinviz.attention import padding_attention, split_pattern
 from swinviz.config import HeadConfig, ModelConfig, SwinConfig
@@ -349,3 +350,37 @@ def test_reports_refuse_what_cannot_be_compared(model: SwinUPerNet) -> None:
         iv.compare(model, image, {"no mask": iv.no_mask()}, truth=np.zeros((4, 4), int))
     with pytest.raises(ValueError, match="map them first"):
         iv.compare(model, image, {"no mask": iv.no_mask()}, truth=np.full((32, 32), 3))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("window_size", [7, 12])
+@pytest.mark.parametrize("size", [(1, 1), (5, 3), (1, 50), (33, 130)])
+def test_every_analysis_works_at_any_size_on_any_image_of_a_batch(
+    size: tuple[int, int], window_size: int
+) -> None:
+    backbone = SwinConfig(8, depths=(2, 2, 2, 2), num_heads=(1, 1, 2, 2), window_size=window_size)
+    head = HeadConfig(channels=8, aux_channels=0)
+    model = SwinUPerNet(ModelConfig(("sky", "sea"), backbone=backbone, head=head)).eval()
+    x, place = torch.randn(2, 3, *size), (size[0] - 1, size[1] - 1)
+    with capture(model, "stages.*.attn.*") as seen, torch.no_grad():
+        model.features(x)
+    name = "stages.3.blocks.1.attn"
+    pattern = seen[f"{name}.pattern"]
+    looked = attention.attention_to_image(pattern, place, batch=1)
+    torch.testing.assert_close(looked.padded.sum(dim=(1, 2)), torch.ones(2))
+    assert looked.pixels(size).shape == (2, *size)
+    walked = attention.rollout(seen, place, batch=1)
+    assert float(walked.pixels(size).sum()) + walked.lost == pytest.approx(1, abs=1e-5)
+    attention.head_statistics(pattern, torch.zeros(2, *size))
+    attention.split_pattern(*(seen[f"{name}.{part}"] for part in ("q", "k", "bias")))
+    attention.seam_attention(seen[f"{name}.scores"])
+    assert attention.reachable_pixels(model.backbone, size, place)[-1].pixels[place]
+    ledger = attribution.decoder_ledger(model, x, place, batch=1)
+    assert sum(ledger.levels) + ledger.constant == pytest.approx(ledger.logit, abs=1e-5)
+    attribution.class_activation(model, x, place, batch=1)
+    attribution.attention_relevance(model, x, place, batch=1)
+    attribution.effective_receptive_field(model, [x])
+    run = iv.CachedRun(model, x)
+    edits = [iv.mask_padding_keys(), iv.no_mask(1), iv.skip_block(2, 1), iv.no_shift(3)]
+    expected = edited_logits(model, x, edits)[:, :, place[0], place[1]]
+    torch.testing.assert_close(run.at(place, edits), expected, atol=1e-5, rtol=1e-5)
