@@ -78,36 +78,43 @@ def segment(
     """
     options = options or Options()
     rgb = read_image(image)
-    notes: list[str] = []
     started = time.perf_counter()
-    while True:
-        looker = _Looker(_Runner(logits_fn, config.num_classes, options.precision), config, options)
-        try:
-            with torch.no_grad():
-                labels, scores = looker.tile(rgb) if options.mode == "tile" else looker.look(rgb)
-            break
-        except torch.cuda.OutOfMemoryError as error:
-            smaller = _needing_less_memory(options)
-            if smaller is None:
-                raise SwinvizError(
-                    f"CUDA has too little memory to segment {rgb.shape[0]} x {rgb.shape[1]} pixels"
-                    f"{f' even in tiles of {options.crop}' if options.mode == 'tile' else ''}: "
-                    "use a smaller scale, bfloat16, or the CPU."
-                ) from error
-        notes.append(
-            f"CUDA ran out of memory in mode {options.mode!r}, so the image was cut into tiles of "
-            f"{smaller.crop[0]} x {smaller.crop[1]} pixels that see nothing beyond their edges."
-        )
-        _logger.warning(notes[-1])
-        torch.cuda.empty_cache()
-        options = smaller
+    labels, scores, notes = _label(logits_fn, rgb, config, options)
+    seconds = time.perf_counter() - started
     if not np.isfinite(scores).all():
         raise SwinvizError(
             "the model's logits are not finite numbers: its weights are damaged, or its values overflow "
             "float16, where bfloat16 or float32 help."
         )
-    seconds = time.perf_counter() - started
-    return Segmentation(labels, scores, config.classes, config.palette, seconds, rgb, tuple(notes))
+    return Segmentation(labels, scores, config.classes, config.palette, seconds, rgb, notes)
+
+
+def _label(
+    logits_fn: LogitsFn, rgb: NDArray[np.uint8], config: ModelConfig, options: Options
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], tuple[str, ...]]:
+    """Labels, scores, and what was done because CUDA ran out of memory."""
+    notes: list[str] = []
+    while True:
+        looker = _Looker(_Runner(logits_fn, config.num_classes, options.precision), config, options)
+        try:
+            with torch.no_grad():
+                return *(looker.tile(rgb) if options.mode == "tile" else looker.look(rgb)), tuple(notes)
+        except torch.cuda.OutOfMemoryError as error:
+            smaller = _needing_less_memory(options)
+            if smaller is None:
+                tiles = f" even in tiles of {options.crop}" if options.mode == "tile" else ""
+                raise SwinvizError(
+                    f"CUDA has too little memory to segment {rgb.shape[0]} x {rgb.shape[1]} pixels{tiles}: "
+                    "use a smaller scale, bfloat16, or the CPU."
+                ) from error
+        # Only here, where the error no longer holds on to what the model had computed, is its memory free.
+        torch.cuda.empty_cache()
+        notes.append(
+            f"CUDA ran out of memory in mode {options.mode!r}, so the image was cut into tiles of "
+            f"{smaller.crop[0]} x {smaller.crop[1]} pixels that see nothing beyond their edges."
+        )
+        _logger.warning(notes[-1])
+        options = smaller
 
 
 @dataclass(frozen=True)
