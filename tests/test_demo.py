@@ -7,6 +7,7 @@ import json
 import struct
 import threading
 import time
+import tomllib
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,13 @@ def test_senseless_options_are_refused_with_what_to_do(
     with pytest.raises(SystemExit):
         parse_options(arguments)
     assert message in capsys.readouterr().err
+
+
+def test_a_space_installs_what_the_demo_needs(repository: Path) -> None:
+    project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
+    needed = {*project["dependencies"], *project["optional-dependencies"]["demo"]}
+    lines = (repository / "requirements.txt").read_text().splitlines()
+    assert {line for line in lines if not line.startswith("#")} == needed
 
 
 # --- models -----------------------------------------------------------------------------------------------

@@ -43,8 +43,9 @@ def photograph(page: Page, folder: Path, name: str) -> None:
     page.mouse.move(0, 0)
     page.wait_for_timeout(800)  # transitions end
     image = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    image.thumbnail((1024, 1024), Image.Resampling.LANCZOS)
     image.save(folder / f"{name}.png", optimize=True)
-    assert (folder / f"{name}.png").stat().st_size < 400_000
+    assert (folder / f"{name}.png").stat().st_size < 300_000
 
 
 @pytest.mark.slow
@@ -59,7 +60,7 @@ def test_every_tab_is_photographed_for_the_readme(
     flags = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
     with (
         browser.launch(*flags, f"--use-file-for-fake-video-capture={film}") as chromium,
-        browser.open_tab(chromium, permissions=("camera",), size=(1280, 860)) as opened,
+        browser.open_tab(chromium, permissions=("camera",), size=(1280, 900)) as opened,
     ):
         page = opened.page
         page.set_default_timeout(60_000)
