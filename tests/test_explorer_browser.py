@@ -431,10 +431,11 @@ def lab(tmp_path: Path, repository: Path, serve: Callable[..., browser.Server]) 
 @pytest.mark.slow
 def test_the_widget_works_in_jupyterlab(tab: browser.Tab, lab: str) -> None:
     page = tab.page
+    page.set_default_timeout(120_000)  # a kernel imports torch while other workers use the cores
     page.goto(f"{lab}/lab/tree/view.ipynb?reset", wait_until="domcontentloaded")
-    page.wait_for_function(KERNEL_READY, timeout=90_000)
+    page.wait_for_function(KERNEL_READY)
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
-    page.locator(READY).wait_for(timeout=60_000)
+    page.locator(READY).wait_for()
     canvas = page.locator(".swv-over")
     canvas.scroll_into_view_if_needed()
     canvas.click(position={"x": 60, "y": 50})
@@ -444,5 +445,5 @@ def test_the_widget_works_in_jupyterlab(tab: browser.Tab, lab: str) -> None:
     page.keyboard.press("]")  # one of the notebook's own keys, if it got through
     page.wait_for_function("document.querySelector('.swinviz-explorer').dataset.state.includes('stage=1')")
     page.get_by_role("checkbox", name="no shift").check()
-    page.locator(".swv-compare").wait_for(timeout=30_000)
+    page.locator(".swv-compare").wait_for()
     assert "change their class" in page.locator(".swv-compare-text").inner_text()
