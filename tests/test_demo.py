@@ -7,7 +7,6 @@ import json
 import struct
 import threading
 import time
-import tomllib
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
@@ -88,6 +87,7 @@ def test_senseless_options_are_refused_with_what_to_do(
 
 
 def test_a_space_installs_what_the_demo_needs(repository: Path) -> None:
+    tomllib = pytest.importorskip("tomllib", reason="Python 3.10 has none")
     project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
     needed = {*project["dependencies"], *project["optional-dependencies"]["demo"]}
     lines = (repository / "requirements.txt").read_text().splitlines()
@@ -283,6 +283,14 @@ def test_a_bad_upload_gives_one_sentence_without_the_servers_folders(name: str, 
     assert str(tmp_path) not in message
     assert "Traceback" not in message
     assert "\n" not in message
+
+
+def test_a_files_name_cannot_become_html_in_a_message(tmp_path: Path) -> None:
+    file = tmp_path / "<b onclick=x>.png"
+    file.write_bytes(b"no picture")
+    with pytest.raises(Error) as refusal:
+        open_picture(str(file), 100)
+    assert "&lt;b onclick=x&gt;.png" in str(refusal.value.message)
 
 
 def test_large_pictures_are_reduced_and_small_ones_left(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 import gradio as gr
@@ -10,6 +11,8 @@ from swinviz.demo.studio import Studio
 from swinviz.errors import SwinvizError
 
 __all__ = ["model_menu"]
+
+_PROGRESS = gr.Progress(track_tqdm=True)  # shows the bars of downloads
 
 
 def model_menu(studio: Studio) -> gr.State:
@@ -24,18 +27,22 @@ def model_menu(studio: Studio) -> gr.State:
     )
     fetch = gr.Button("Download and use it", visible=False, elem_id="fetch", variant="primary", size="md")
 
-    def choose(name: str, current: str) -> tuple[Any, Any]:
+    def choose(name: str, current: str) -> tuple[Any, Any, str]:
         choice = studio.models.choice(name)
         if choice is None or choice.ready:
-            return use(name, current)[1:]
-        return gr.update(value=f"Download {choice.megabytes} MB and use it", visible=True), current
+            return use(name, current)
+        offer = gr.update(value=f"Download {choice.megabytes} MB and use it", visible=True)
+        return gr.skip(), offer, current
 
     def use(name: str, current: str) -> tuple[Any, Any, str]:
         gr.Info(f"Loading {name} …", duration=2)
         try:
             studio.model(name)
-        except SwinvizError as problem:
-            gr.Warning(f"{problem} {current} stays in place.", title=f"{name} could not be loaded")
+        except (SwinvizError, OSError) as problem:
+            gr.Warning(
+                html.escape(f"{problem} {current} stays in place.", quote=False),
+                title=f"{name} could not be loaded",
+            )
             name = current
         return gr.update(choices=_lines(studio), value=name), gr.update(visible=False), name
 
@@ -45,14 +52,11 @@ def model_menu(studio: Studio) -> gr.State:
     private: dict[str, Any] = {
         "api_visibility": "private",
         "concurrency_id": "loading",
-        "concurrency_limit": 1,
+        "concurrency_limit": 4,  # one visitor's download holds nobody else up
     }
-    menu.input(choose, [menu, active], [fetch, active], **private)
+    menu.input(choose, [menu, active], [menu, fetch, active], **private)
     fetch.click(download, [menu, active], [menu, fetch, active], **private)
     return active
-
-
-_PROGRESS = gr.Progress(track_tqdm=True)
 
 
 def _lines(studio: Studio) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import importlib.util
 import tempfile
 from collections.abc import Iterator
@@ -79,15 +80,15 @@ def open_picture(path: str | None, max_size: int) -> NDArray[np.uint8]:
     except FileNotFoundError:
         raise gr.Error("The picture is no longer here; please upload it again.", title="No picture") from None
     except ImageError as problem:
-        raise gr.Error(_without_folder(str(problem), file), title="This picture cannot be used") from problem
+        raise gr.Error(_presentable(str(problem), file), title="This picture cannot be used") from problem
     if max(image.shape[:2]) <= max_size:
         return image
     return resize(image, keep_ratio_size(image.shape[:2], (max_size, max_size)))
 
 
-def _without_folder(message: str, file: Path) -> str:
-    """Say the file's name, not where the server keeps it."""
-    return message.replace(str(file), file.name).replace(str(file.parent), "")
+def _presentable(message: str, file: Path) -> str:
+    """Say the file's name, which a stranger chose, as plain text, and not where the server keeps it."""
+    return html.escape(message.replace(str(file), file.name).replace(str(file.parent), ""), quote=False)
 
 
 @lru_cache(maxsize=1)

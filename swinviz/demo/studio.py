@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -115,7 +116,9 @@ def refusals_shown() -> Iterator[None]:
     try:
         yield
     except (SwinvizError, BusyError) as refusal:
-        raise gr.Error(str(refusal), title="That did not work", duration=8) from refusal
+        raise gr.Error(
+            html.escape(str(refusal), quote=False), title="That did not work", duration=8
+        ) from refusal
     except torch.OutOfMemoryError as problem:
         raise gr.Error(
             "The device ran out of memory: choose a smaller model or picture.", title="Out of memory"
