@@ -118,7 +118,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             learning_rate=3e-4,
             weight_decay=0.05,
             warmup_iters=20,
-            max_iters=300,
+            max_iters=150,
             batch_size=8,
             ema_decay=0.98,
         ),
