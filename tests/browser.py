@@ -58,7 +58,7 @@ class Server:
         path: str = "/",
         cwd: Path | None = None,
         env: dict[str, str] | None = None,
-        timeout: float = 90,
+        timeout: float = 180,
     ) -> Server:
         """Start `command`, in which "{port}" becomes a free port, and wait until `path` answers 200."""
         port = free_port()

@@ -171,9 +171,9 @@ def test_average_is_the_weighted_mean_by_hand() -> None:
     with torch.no_grad():
         mean.weight.fill_(1.0), model.weight.fill_(2.0)
     average_into(mean, model, decay=0.9, step=0)
-    assert float(mean.weight) == pytest.approx(0.1 * 1 + 0.9 * 2)  # (1 + 0) / (10 + 0) of the old
+    assert mean.weight.item() == pytest.approx(0.1 * 1 + 0.9 * 2)  # (1 + 0) / (10 + 0) of the old
     average_into(mean, model, decay=0.9, step=1000)
-    assert float(mean.weight) == pytest.approx(0.9 * 1.9 + 0.1 * 2)
+    assert mean.weight.item() == pytest.approx(0.9 * 1.9 + 0.1 * 2)
 
 
 def test_saved_model_is_the_average_and_can_be_loaded(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gradio as gr
 
 from swinviz.demo.comparing import EDITS, encode_comparison
+from swinviz.demo.refusal import Refusal
 from swinviz.demo.studio import MODES, Studio
 from swinviz.demo.widget import widget
 from swinviz.inference import Segmentation
@@ -38,7 +39,7 @@ def compare_tab(studio: Studio, tab: gr.Tab, active: gr.State, picture: gr.Image
     def side(path: str | None, name: str, edit: str) -> Segmentation:
         choice = studio.models.choice(name)
         if edit not in EDITS or choice is None or not choice.ready:
-            raise gr.Error("There is no such model or edit on the menu.", title="Unknown setting")
+            raise Refusal("There is no such model or edit on the menu.", title="Unknown setting")
         make = EDITS[edit]
         return studio.segment(path, name, MODES[0], studio.options.precision, [make()] if make else [])
 

@@ -12,6 +12,7 @@ from swinviz.demo.compare_tab import compare_tab
 from swinviz.demo.image_tab import image_tab
 from swinviz.demo.live_tab import live_tab
 from swinviz.demo.model_menu import model_menu
+from swinviz.demo.refusal import Refusal
 from swinviz.demo.studio import Studio
 
 __all__ = ["GuardedBlocks", "build_page"]
@@ -33,7 +34,7 @@ class GuardedBlocks(gr.Blocks):
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], *args: Any, **kwargs: Any) -> list[Any]:
         """Refuse addresses; else as gradio does."""
         if _names_an_address(inputs):
-            raise gr.Error("Upload the picture as a file: this server fetches nothing from other addresses.")
+            raise Refusal("Upload the picture as a file: this server fetches nothing from other addresses.")
         return await super().preprocess_data(block_fn, inputs, *args, **kwargs)
 
 

@@ -18,6 +18,7 @@ from PIL import Image
 
 from swinviz.data.scenes import scene
 from swinviz.demo.limits import MAX_PIXELS, MAX_UPLOAD_BYTES
+from swinviz.demo.refusal import Refusal
 from swinviz.errors import ImageError
 from swinviz.images import keep_ratio_size, read_image, resize
 
@@ -53,7 +54,7 @@ def _uploaded_file(payload: ImageData | None) -> str | None:
     if payload is None:
         return None
     if not payload.path:
-        raise gr.Error("The picture did not arrive; please upload it as a file.")
+        raise Refusal("The picture did not arrive; please upload it as a file.")
     return payload.path
 
 
@@ -71,16 +72,16 @@ def open_picture(path: str | None, max_size: int) -> NDArray[np.uint8]:
         gr.Error: there is none, or it cannot be read; one sentence that says why.
     """
     if path is None:
-        raise gr.Error("Please choose a picture first.", title="No picture")
+        raise Refusal("Please choose a picture first.", title="No picture")
     file = Path(path)
     try:
         if file.stat().st_size > MAX_UPLOAD_BYTES:
             raise ImageError(f"it has more than {MAX_UPLOAD_BYTES // 2**20} MB; make it smaller")
         image = read_image(file, max_pixels=MAX_PIXELS)
     except FileNotFoundError:
-        raise gr.Error("The picture is no longer here; please upload it again.", title="No picture") from None
+        raise Refusal("The picture is no longer here; please upload it again.", title="No picture") from None
     except ImageError as problem:
-        raise gr.Error(_presentable(str(problem), file), title="This picture cannot be used") from problem
+        raise Refusal(_presentable(str(problem), file), title="This picture cannot be used") from problem
     if max(image.shape[:2]) <= max_size:
         return image
     return resize(image, keep_ratio_size(image.shape[:2], (max_size, max_size)))

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import gradio as gr
 import torch
 
 from swinviz.demo.explorations import Explorations
@@ -16,6 +15,7 @@ from swinviz.demo.limits import BusyError, Places, Slots
 from swinviz.demo.models import ModelPool
 from swinviz.demo.options import DemoOptions
 from swinviz.demo.pictures import open_picture
+from swinviz.demo.refusal import Refusal
 from swinviz.errors import SwinvizError
 from swinviz.hooks import EditFn, edit
 from swinviz.inference import MULTI_SCALE, Options, Segmentation
@@ -65,7 +65,7 @@ class Studio:
         try:
             return self.models.get(name)
         except KeyError:
-            raise gr.Error("There is no such model on the menu.", title="Unknown model") from None
+            raise Refusal("There is no such model on the menu.", title="Unknown model") from None
 
     def segment(
         self,
@@ -99,7 +99,7 @@ class Studio:
 
 def _options(mode: str, precision: str, model: SwinUPerNet) -> Options:
     if mode not in MODES or precision not in PRECISIONS:
-        raise gr.Error("There is no such way to look at a picture.", title="Unknown setting")
+        raise Refusal("There is no such way to look at a picture.", title="Unknown setting")
     dtype = PRECISIONS[precision]
     if mode == "slide":
         side = min(model.config.scale)  # a crop as high as the resized picture, moved along its longer side
@@ -116,11 +116,9 @@ def refusals_shown() -> Iterator[None]:
     try:
         yield
     except (SwinvizError, BusyError) as refusal:
-        raise gr.Error(
-            html.escape(str(refusal), quote=False), title="That did not work", duration=8
-        ) from refusal
+        raise Refusal(html.escape(str(refusal), quote=False), title="That did not work") from refusal
     except torch.OutOfMemoryError as problem:
-        raise gr.Error(
+        raise Refusal(
             "The device ran out of memory: choose a smaller model or picture.", title="Out of memory"
         ) from problem
 

@@ -1,0 +1,14 @@
+"""What a visitor is told when something cannot be done."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+__all__ = ["Refusal"]
+
+
+class Refusal(gr.Error):
+    """A sentence that the page shows; an everyday event, so that the server's log gets no traceback of it."""
+
+    def __init__(self, message: str, title: str = "Error") -> None:
+        super().__init__(message, title=title, print_exception=False)
