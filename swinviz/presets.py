@@ -125,7 +125,7 @@ _ROWS = (
         parameters=3_360_304,
         head=HeadConfig(channels=64, aux_channels=32),
         num_classes=18,
-        scale=(512, 192),
+        scale=(512, 224),
         licence="MIT",
     ),
     Preset(
