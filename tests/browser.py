@@ -71,6 +71,8 @@ class Server:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # stop() ends its children too, and nobody else's
+                # Jobs that a shell runs in the background ignore Ctrl-C, and their children would, too.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
         server = cls(process, f"http://127.0.0.1:{port}", log)
         try:
