@@ -21,6 +21,8 @@ class SwinConfig:
         window_size: side M of a window, in tokens.
         mlp_ratio: width of the MLP's hidden layer over the block's channels.
         drop_path_rate: stochastic depth of the last block; it grows linearly from 0 over all blocks.
+        shifted: whether every second block of a stage shifts its windows by M // 2; without, nothing passes
+            from window to window inside a stage, which is the ablation of table 4.
 
     Raises:
         ValueError: a shape that no Swin can have; the message says which number to change.
@@ -32,6 +34,7 @@ class SwinConfig:
     window_size: int = 7
     mlp_ratio: float = 4.0
     drop_path_rate: float = 0.3
+    shifted: bool = True
 
     def __post_init__(self) -> None:
         if not self.depths or len(self.depths) != len(self.num_heads):

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["conv_of_enlarged", "enlarge", "enlarging_pays"]
+__all__ = ["add_enlarged", "conv_of_enlarged", "enlarge", "enlarging_pays"]
 
 
 def enlarge(x: Tensor, size: tuple[int, ...]) -> Tensor:
@@ -26,6 +26,12 @@ def enlarge(x: Tensor, size: tuple[int, ...]) -> Tensor:
     return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
 
+def add_enlarged(x: Tensor, small: Tensor) -> Tensor:
+    """Compute `x + enlarge(small)`: (B, C, H, W) and (B, C, h, w) -> (B, C, H, W); neither is changed."""
+    enlarged = enlarge(small, x.shape[-2:])
+    return x + small if enlarged is small else enlarged.add_(x)
+
+
 def conv_of_enlarged(x: Tensor, weight: Tensor, size: tuple[int, ...], add_to: Tensor) -> Tensor:
     """Compute `add_to + conv2d(enlarge(x, size), weight, padding=1)` without making the enlarged map.
 
@@ -33,10 +39,10 @@ def conv_of_enlarged(x: Tensor, weight: Tensor, size: tuple[int, ...], add_to: T
         x: (B, C, h, w).
         weight: (O, C, 3, 3).
         size: (H, W).
-        add_to: (B, O, H, W).
+        add_to: (B, O, H, W), contiguous; it is overwritten with the result.
 
     Returns:
-        (B, O, H, W), equal to the direct form up to rounding. Gradients flow to all three.
+        `add_to`, equal to the direct form up to rounding. Gradients flow to all three.
     """
     batch, channels, height, width = x.shape
     out_channels = weight.shape[0]
@@ -48,24 +54,30 @@ def conv_of_enlarged(x: Tensor, weight: Tensor, size: tuple[int, ...], add_to: T
     small = F.conv2d(x, taps).reshape(batch, 3, -1, width)  # B kx O*ky*h w
     wide = small[:, 0] @ horizontal[0].t()  # B O*ky*h W
     for kx in (1, 2):
-        wide = wide + small[:, kx] @ horizontal[kx].t()
+        wide.baddbmm_(small[:, kx], horizontal[kx].t().expand(batch, -1, -1))
     columns = vertical.transpose(0, 1).reshape(1, size[0], 3 * height)  # 1 H ky*h
     wide = wide.view(batch * out_channels, 3 * height, size[1])
-    out = torch.baddbmm(add_to.reshape(batch * out_channels, *size), columns.expand(len(wide), -1, -1), wide)
-    return out.view(batch, out_channels, *size)
+    add_to.view(batch * out_channels, *size).baddbmm_(columns.expand(len(wide), -1, -1), wide)
+    return add_to
 
 
-def enlarging_pays(x: Tensor, weight: Tensor, size: tuple[int, ...]) -> bool:
+def enlarging_pays(x: Tensor, weight: Tensor, size: tuple[int, ...], gain: float = 1.0) -> bool:
     """Whether `conv_of_enlarged` needs clearly less arithmetic than enlarging and convolving.
 
     It does for wide models and moderate maps; for a narrow model at a large size the enlarging matrices,
     which grow with the cube of the side, outweigh what they save.
+
+    Args:
+        x: (B, C, h, w).
+        weight: (O, C, 3, 3).
+        size: (H, W).
+        gain: how many times sooner than by plain multiplication the direct convolution is done.
     """
     height, width = x.shape[-2:]
     channels, tall, wide = weight.shape[1], size[0], size[1]
     direct = 9 * channels * tall * wide
     factored = 9 * channels * height * width + 9 * height * width * wide + 3 * height * tall * wide
-    return 1.5 * factored < direct
+    return 1.5 * factored < direct / gain
 
 
 def shifted_enlargements(length: int, size: int, like: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from swinviz import inference
 from swinviz.config import ModelConfig
 from swinviz.enlarging import enlarge
-from swinviz.folding import fold_batch_norms, keep_tables
+from swinviz.folding import fold_batch_norms, keep_tables, use_fast_convolutions
 from swinviz.hooks import anybody_listens
 from swinviz.swin import SwinTransformer
 from swinviz.upernet import FCNHead, UPerHead
@@ -105,6 +105,7 @@ class SwinUPerNet(nn.Module):
         model = copy.deepcopy(self).eval().requires_grad_(False)
         fold_batch_norms(model)
         keep_tables(model)
+        use_fast_convolutions(model)
         model.to(dtype=dtype)
         if channels_last:
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's types

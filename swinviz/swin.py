@@ -204,6 +204,7 @@ class Stage(nn.Module):
         super().__init__()
         channels, heads = config.channels[index], config.num_heads[index]
         self.window_size = config.window_size
+        self.shift_size = config.window_size // 2 if config.shifted else 0
         self.stride = config.strides[index]
         self.blocks = nn.ModuleList(SwinBlock(channels, heads, config, rate) for rate in drop_path_rates)
         last = index == len(config.depths) - 1
@@ -211,8 +212,8 @@ class Stage(nn.Module):
         self.out = HookPoint()
 
     def geometry(self, block: int, x: Tensor) -> WindowGeometry:
-        """Return how block number `block` cuts the map x (B, H, W, C): shifted by M // 2 if it is odd."""
-        shift = self.window_size // 2 if block % 2 else 0
+        """Return how block number `block` cuts the map x (B, H, W, C): shifted if it is odd."""
+        shift = self.shift_size if block % 2 else 0
         return window_geometry(x.shape[1], x.shape[2], self.window_size, shift, self.stride)
 
     def forward(self, x: Tensor, first_block: int = 0) -> Tensor:

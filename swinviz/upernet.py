@@ -7,13 +7,16 @@ convolution over all levels, at the finest resolution, decides.
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from swinviz.config import HeadConfig
-from swinviz.enlarging import conv_of_enlarged, enlarge, enlarging_pays
+from swinviz.enlarging import add_enlarged, conv_of_enlarged, enlarge, enlarging_pays
 from swinviz.hooks import HookPoint
+from swinviz.winograd import WINOGRAD_GAIN, convolve_3x3, winograd_pays
 
 __all__ = ["ConvBlock", "FCNHead", "Fusion", "UPerHead"]
 
@@ -26,10 +29,15 @@ class ConvBlock(nn.Module):
         self.conv = nn.Conv2d(in_channels, channels, kernel_size, padding=kernel_size // 2, bias=False)
         self.bn = nn.BatchNorm2d(channels)
         self.output = HookPoint()
+        self.fast = False  # see swinviz.folding
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in_channels, h, w) -> (B, channels, h, w), never negative."""
-        return self.output(F.relu(self.bn(self.conv(x))))
+        if self.fast and self.conv.kernel_size == (3, 3):
+            x = convolve_3x3(x, self.conv.weight, self.conv.bias)
+        else:
+            x = self.conv(x.contiguous() if self.fast else x)
+        return self.output(F.relu(self.bn(x), inplace=True))
 
 
 class Fusion(nn.Module):
@@ -47,6 +55,7 @@ class Fusion(nn.Module):
         for level, point in enumerate(self.points):
             self.add_module(str(level), point)
         self.output = HookPoint()
+        self.fast = False  # see swinviz.folding
 
     def forward(self, levels: list[Tensor]) -> Tensor:
         """Fuse maps (B, C, h_i, w_i), finest first, into (B, C, h_0, w_0)."""
@@ -56,19 +65,24 @@ class Fusion(nn.Module):
                 fused = fused + self.conv.bias[:, None, None]
         else:
             fused = self.convolve(levels)
-        return self.output(F.relu(self.bn(fused)))
+        return self.output(F.relu(self.bn(fused), inplace=True))
 
     def convolve(self, levels: list[Tensor]) -> Tensor:
         """Convolve the enlarged levels, each in the cheaper of the two exact ways."""
         size = levels[0].shape[-2:]
         weights = self.conv.weight.chunk(len(levels), dim=1)
-        small = [enlarging_pays(level, weight, size) for level, weight in zip(levels, weights, strict=True)]
+        fast = self.fast and winograd_pays(levels[0])
+        gain = WINOGRAD_GAIN if fast else 1.0
+        small = [
+            enlarging_pays(level, weight, size, gain) for level, weight in zip(levels, weights, strict=True)
+        ]
         large = [index for index, pays in enumerate(small) if not pays]
         together = (
             levels[0] if len(large) == 1 else torch.cat([enlarge(levels[i], size) for i in large], dim=1)
         )
         weight = weights[0] if len(large) == 1 else torch.cat([weights[index] for index in large], dim=1)
-        fused = F.conv2d(together, weight, self.conv.bias, padding=1)
+        convolve = convolve_3x3 if fast else partial(F.conv2d, padding=1)
+        fused = convolve(together, weight, self.conv.bias)
         for level, weight, pays in zip(levels, weights, small, strict=True):
             if pays:
                 fused = conv_of_enlarged(level, weight, size, add_to=fused)
@@ -109,7 +123,7 @@ class UPerHead(nn.Module):
         laterals = [block(x) for block, x in zip(self.lateral, features, strict=False)]
         laterals.append(self.pool_pyramid(features[-1]))
         for finer in reversed(range(len(laterals) - 1)):  # from coarse to fine
-            laterals[finer] = laterals[finer] + enlarge(laterals[finer + 1], laterals[finer].shape[-2:])
+            laterals[finer] = add_enlarged(laterals[finer], laterals[finer + 1])
         levels = [block(x) for block, x in zip(self.fpn, laterals, strict=False)]
         fused = self.fusion([*levels, laterals[-1]])
         return self.logits(self.classifier(self.dropout(fused)))

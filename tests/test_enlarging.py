@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swinviz.enlarging import conv_of_enlarged, enlarge, enlarging_pays
+from swinviz.enlarging import add_enlarged, conv_of_enlarged, enlarge, enlarging_pays
 
 sides = st.integers(1, 24)
 
@@ -31,8 +31,18 @@ def test_the_low_resolution_form_equals_the_direct_one_at_any_size(
     x = torch.randn(batch, 3, height, width, dtype=torch.float64)
     weight = torch.randn(5, 3, 3, 3, dtype=torch.float64)
     rest = torch.randn(batch, 5, tall, wide, dtype=torch.float64)
-    found = conv_of_enlarged(x, weight, (tall, wide), add_to=rest)
+    found = conv_of_enlarged(x, weight, (tall, wide), add_to=rest.clone())
     torch.testing.assert_close(found, rest + directly(x, weight, (tall, wide)), atol=1e-10, rtol=1e-10)
+
+
+@pytest.mark.parametrize("small", [(5, 7), (10, 14)])
+def test_adding_an_enlarged_map_changes_neither_input(small: tuple[int, int]) -> None:
+    x, y = torch.randn(2, 3, 10, 14), torch.randn(2, 3, *small)
+    before = x.clone(), y.clone()
+    larger = F.interpolate(y, size=(10, 14), mode="bilinear", align_corners=False)
+    torch.testing.assert_close(add_enlarged(x, y), x + larger)
+    assert torch.equal(x, before[0])
+    assert torch.equal(y, before[1])
 
 
 def test_gradients_equal_the_direct_forms() -> None:
@@ -58,3 +68,10 @@ def test_gradients_equal_the_direct_forms() -> None:
 def test_the_cheaper_form_is_chosen(channels: int, small: int, large: int, expected: bool) -> None:
     x, weight = torch.empty(1, channels, small, small, device="meta"), torch.empty(channels, channels, 3, 3)
     assert enlarging_pays(x, weight, (large, large)) is expected
+
+
+def test_a_faster_direct_convolution_is_preferred_where_little_is_saved() -> None:
+    weight = torch.empty(512, 512, 3, 3, device="meta")
+    sides = (64, 32, 16)
+    levels = [torch.empty(1, 512, side, side, device="meta") for side in sides]
+    assert [enlarging_pays(x, weight, (128, 128), gain=3.0) for x in levels] == [False, True, True]

@@ -23,7 +23,7 @@ def model() -> SwinUPerNet:
     return model
 
 
-@pytest.mark.parametrize("size", [(64, 64), (45, 70), (1, 1)])
+@pytest.mark.parametrize("size", [(64, 64), (45, 70), (1, 1), (119, 150)])
 def test_the_folded_copy_gives_the_same_logits_and_holds_no_batch_norm(
     model: SwinUPerNet, size: tuple[int, int]
 ) -> None:

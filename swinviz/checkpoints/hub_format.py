@@ -56,13 +56,18 @@ def to_hub_format(model: SwinUPerNet, folder: str | os.PathLike[str]) -> Path:
         The folder, with model.safetensors, config.json, preprocessor_config.json and README.md.
 
     Raises:
-        CheckpointError: an auxiliary head on another stage.
+        CheckpointError: an auxiliary head on another stage, or windows that are never shifted.
         OSError: the folder cannot be written to.
     """
     config = model.config
     if config.head.aux_channels and config.head.aux_stage != 2:
         raise CheckpointError(
             f"The auxiliary head reads stage {config.head.aux_stage}, but transformers knows only stage 2: "
+            "save the model as .safetensors instead."
+        )
+    if not config.backbone.shifted:
+        raise CheckpointError(
+            "The model never shifts its windows, which transformers cannot be told: "
             "save the model as .safetensors instead."
         )
     folder = Path(folder)

@@ -12,7 +12,7 @@ from swinviz.cli.common import output_folder
 from swinviz.cli.evaluate import open_dataset
 from swinviz.data.ade20k import ADE20K
 from swinviz.evaluation import evaluate
-from swinviz.presets import PRESETS, build
+from swinviz.presets import PRESETS, Preset, build
 from swinviz.segmenter import SwinUPerNet
 from swinviz.training import (
     JsonLines,
@@ -51,6 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="ImageNet weights that ADE20K's training starts from: path or hub id; by default the preset's "
         "published ones; none for random weights",
     )
+    shape = parser.add_argument_group("shape", "for ablations on scenes, from random weights")
+    shape.add_argument("--no-shift", action="store_true", help="never shift the windows")
+    shape.add_argument("--window", type=int, metavar="M", help="side of the windows, in tokens")
     recipe = parser.add_argument_group("recipe", "by default the one that belongs to the data")
     recipe.add_argument("--iterations", type=int, dest="max_iters", metavar="N", help="steps in all")
     recipe.add_argument("--warmup", type=int, dest="warmup_iters", metavar="N", help="steps of warm-up")
@@ -119,9 +122,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _plan(arguments: argparse.Namespace) -> Task:
     """Choose what to train on what."""
+    reshaped = arguments.no_shift or arguments.window is not None
+    if reshaped and (arguments.data != "scenes" or (arguments.model or "nano") not in PRESETS):
+        raise ValueError(
+            "--no-shift and --window change a shape trained from random weights: use them with scenes."
+        )
     if arguments.data == "scenes":
-        start = arguments.model or "nano"
-        return scenes_task(start if start in PRESETS else load(start), arguments.crop or UNPADDED)
+        return scenes_task(_start(arguments), arguments.crop or UNPADDED)
     split = _has_splits(arguments.data)
     dataset = open_dataset(arguments.data, "training" if split else "")
     held_out = open_dataset(arguments.data, "validation") if split else None
@@ -137,6 +144,18 @@ def _plan(arguments: argparse.Namespace) -> Task:
 
         return ade20k_task(from_imagenet, dataset, held_out)
     return finetuning_task(load(arguments.model or "nano"), dataset, held_out)
+
+
+def _start(arguments: argparse.Namespace) -> SwinUPerNet | Preset:
+    """Return the weights to go on from, or the preset to train, of another shape if that was asked for."""
+    name = arguments.model or "nano"
+    if name not in PRESETS:
+        return load(name)
+    preset = PRESETS[name]
+    window = arguments.window or preset.backbone.window_size
+    return replace(
+        preset, backbone=replace(preset.backbone, window_size=window, shifted=not arguments.no_shift)
+    )
 
 
 def _has_splits(root: str) -> bool:

@@ -10,7 +10,7 @@ import torch
 from swinviz.data.pairs import LabelledImages
 from swinviz.data.scenes import Scenes
 from swinviz.data.transforms import TrainTransform
-from swinviz.presets import build
+from swinviz.presets import Preset, build
 from swinviz.segmenter import SwinUPerNet
 from swinviz.training.classes import with_classes
 from swinviz.training.recipe import RECIPES, Recipe
@@ -45,20 +45,21 @@ class Task:
         return self.make_model()
 
 
-def scenes_task(start: SwinUPerNet | str = "nano", side: int = UNPADDED) -> Task:
+def scenes_task(start: SwinUPerNet | Preset | str = "nano", side: int = UNPADDED) -> Task:
     """Train on the procedural scenes, of which no run sees one twice.
 
     Args:
-        start: a preset, whose shape is trained from random weights as `nano` was, or a model to go on from.
+        start: a preset or its name, whose shape is trained from random weights as `nano` was, or a model to
+            go on from.
         side: height and width of the crops, in pixels.
     """
     drawn = max(160, side)
     dataset = Scenes("train", length=1_000_000, size=(drawn, drawn))
 
     def make_model() -> SwinUPerNet:
-        if isinstance(start, str):
-            return build(start, dataset.classes, dataset.palette)
-        return with_classes(start, dataset.classes, dataset.palette)
+        if isinstance(start, SwinUPerNet):
+            return with_classes(start, dataset.classes, dataset.palette)
+        return build(start, dataset.classes, dataset.palette)
 
     return Task(
         make_model=make_model,

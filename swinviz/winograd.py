@@ -1,0 +1,54 @@
+"""3x3 convolutions by Winograd's minimal filtering, where the processor's library has it.
+
+A tile of 6x6 results needs 64 products a pair of channels instead of 324 (Lavin and Gray 2016, F(6x6, 3x3)).
+What is saved in multiplications is paid with two transforms of each tile and with rounding: a relative error
+near 1e-5 instead of 1e-7. PyTorch ships the kernel (NNPACK), but by itself it takes another.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+__all__ = ["WINOGRAD_GAIN", "convolve_3x3", "winograd_pays"]
+
+WINOGRAD_GAIN = 3.0
+"""How many times sooner a large convolution is done; measured, see docs/performance.md."""
+
+_SMALLEST = 28 * 28
+"""Positions from which on it is faster; below, transforming the kernels costs more than is saved."""
+
+
+def convolve_3x3(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Convolve with zero padding of 1, by the fastest means that this processor has.
+
+    Args:
+        x: (B, C, H, W), float32 or bfloat16.
+        weight: (O, C, 3, 3), of the same type.
+        bias: (O,).
+
+    Returns:
+        (B, O, H, W), of the same type; equal to `conv2d` up to a relative error near 1e-5.
+    """
+    if not winograd_pays(x):
+        return F.conv2d(x, weight, bias, padding=1)
+    offset = None if bias is None else bias.float()
+    return torch._nnpack_spatial_convolution(x.float(), weight.float(), offset, padding=1).to(x.dtype)
+
+
+def winograd_pays(x: Tensor) -> bool:
+    """Whether `convolve_3x3` takes the way of fewer products for this input (B, C, H, W)."""
+    if x.device.type != "cpu" or torch.compiler.is_compiling() or x.shape[-2] * x.shape[-1] < _SMALLEST:
+        return False
+    if x.dtype is torch.bfloat16:  # tiles of AMX multiply bfloat16 so fast that fewer products gain nothing
+        return _is_there() and not torch.cpu._is_amx_tile_supported()
+    return x.dtype is torch.float32 and _is_there()
+
+
+@lru_cache(maxsize=1)
+def _is_there() -> bool:
+    # Asking also sets the library up; without that its convolution fails.
+    return hasattr(torch, "_nnpack_spatial_convolution") and torch._nnpack_available()
