@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from swinviz.plots.attention import plot_attention
 from swinviz.plots.attribution import plot_cam, plot_ledger, plot_level_shares, plot_receptive_field
-from swinviz.plots.evaluation import plot_class_bars, plot_confusion, plot_worst_images
+from swinviz.plots.evaluation import (
+    plot_border_accuracy,
+    plot_class_bars,
+    plot_confusion,
+    plot_worst_images,
+)
 from swinviz.plots.heads import plot_bias_tables, plot_heads, plot_split, plot_statistics
 from swinviz.plots.interventions import plot_comparison, plot_iou_changes
 from swinviz.plots.reach import plot_reachability, plot_rollout, plot_share_maps
@@ -13,6 +18,7 @@ from swinviz.plots.windows import plot_mask, plot_rectangles, plot_regions, plot
 __all__ = [
     "plot_attention",
     "plot_bias_tables",
+    "plot_border_accuracy",
     "plot_cam",
     "plot_class_bars",
     "plot_comparison",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,11 +15,11 @@ from swinviz.data.pairs import IGNORED
 from swinviz.plots.style import HEAT, OKABE_ITO, caption, colour_bar, panels, show_image
 
 if TYPE_CHECKING:
-    from swinviz.evaluation import ImageScore, LabelledDataset, Report
+    from swinviz.evaluation import BorderAccuracy, ImageScore, LabelledDataset, Report
     from swinviz.inference import Options
     from swinviz.segmenter import SwinUPerNet
 
-__all__ = ["plot_class_bars", "plot_confusion", "plot_worst_images"]
+__all__ = ["plot_border_accuracy", "plot_class_bars", "plot_confusion", "plot_worst_images"]
 
 _NOWHERE = (235, 235, 235)
 """Colour of ignored pixels."""
@@ -96,6 +96,46 @@ def plot_class_bars(report: Report, *, rows: int = 50) -> Figure:
     absent = len(report.classes) - len(order)
     rest = f"; {absent} classes are neither there nor predicted" if absent else ""
     caption(figure, f"{_title(report)}{rest}")
+    return figure
+
+
+def plot_border_accuracy(runs: Mapping[str, Sequence[BorderAccuracy]]) -> Figure:
+    """Draw accuracy against the distance to the nearest window border, for two ways of making a model.
+
+    Args:
+        runs: two names, each with what `border_accuracy` gave for its models, one a seed, seeds in one order.
+
+    Returns:
+        Left, the mean of each over the seeds, in a band from the lowest to the highest; right, the difference
+        first - second of each seed, in percentage points, and their mean.
+
+    Raises:
+        ValueError: not two names, or another number of models for each.
+    """
+    if len(runs) != 2 or len({len(models) for models in runs.values()}) != 1:
+        raise ValueError("give two names with as many models each: the difference is taken seed by seed.")
+    (first, second), (ours, theirs) = runs, runs.values()
+    pairs = list(zip(ours, theirs, strict=True))
+    distance = ours[0].distance
+    figure = Figure(figsize=(8.2, 3.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    styles = zip(runs.items(), (OKABE_ITO[4], OKABE_ITO[5]), ("o-", "s--"), strict=True)
+    for (name, models), colour, line in styles:
+        accuracy = 100 * np.stack([model.accuracy for model in models])  # seeds bins
+        left.fill_between(distance, accuracy.min(axis=0), accuracy.max(axis=0), color=colour, alpha=0.2, lw=0)
+        left.plot(distance, accuracy.mean(axis=0), line, color=colour, label=name, markersize=4)
+    gains = 100 * np.stack([one.accuracy - other.accuracy for one, other in pairs])  # seeds bins
+    right.axhline(0.0, color="0.6", linewidth=0.8)
+    right.plot(distance, gains.T, color="0.6", linewidth=0.8)
+    right.plot([], [], color="0.6", linewidth=0.8, label="one seed")
+    right.plot(distance, gains.mean(axis=0), "o-", color="black", markersize=4, label="mean")
+    left.set_ylabel("right pixels, %")
+    right.set_ylabel(f"{first} - {second}, points")
+    for ax in (left, right):
+        ax.set_xlabel("distance to the nearest window border, pixels")
+        ax.legend(frameon=False, fontsize=8)
+        ax.spines[["top", "right"]].set_visible(False)
+    caption(figure, f"{len(ours)} seeds each; band: lowest to highest seed")
     return figure
 
 
