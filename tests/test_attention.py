@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -20,6 +22,7 @@ from swinviz.attention import (
     padding_attention,
     reachable_pixels,
     rollout,
+    rollout_from,
     seam_attention,
     split_pattern,
     value_weighted_attention,
@@ -393,6 +396,24 @@ def test_rollout_equals_the_dense_product_of_all_matrices(size: tuple[int, int])
         row = product[y // geometry.stride * geometry.width + x // geometry.stride].view(size)
         assert (walked.pixels(size) - row).abs().max() < 1e-12
         assert abs(walked.lost + float(row.sum()) - 1) < 1e-6  # the patterns are float32
+
+
+def test_rollout_from_many_blocks_averages_each_pattern_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = captured(small_model(), torch.randn(1, 3, 30, 45), PATTERNS)
+    starts = [(1, 1), (0, 0), (1, 0)]
+    expected = [rollout(seen, (7, 8), start=start).tokens for start in starts]
+    averaged: list[torch.Tensor] = []
+    rollout_module = sys.modules["swinviz.attention.rollout"]  # the package names a function so
+    average = rollout_module._mean_matrix
+
+    def counted(pattern: torch.Tensor, batch: int) -> object:
+        averaged.append(pattern)
+        return average(pattern, batch)
+
+    monkeypatch.setattr(rollout_module, "_mean_matrix", counted)
+    walks = list(rollout_from(seen, (7, 8), starts))
+    assert all(torch.equal(walk.tokens, tokens) for walk, tokens in zip(walks, expected, strict=True))
+    assert len(averaged) == len({id(pattern) for pattern in averaged}) == 4
 
 
 def test_rollout_says_which_block_is_missing() -> None:

@@ -7,7 +7,7 @@ from swinviz.attention.contributions import key_contributions, value_weighted_at
 from swinviz.attention.maps import AttentionMap, Pixel, Place, attention_to_image, token_weights
 from swinviz.attention.projection import Projection, model_input
 from swinviz.attention.reachability import Reach, block_geometries, reachable_pixels
-from swinviz.attention.rollout import Rollout, RolloutStep, rollout, walk_back
+from swinviz.attention.rollout import Rollout, RolloutStep, rollout, rollout_from, walk_back
 from swinviz.attention.split import PatternSplit, bias_table_image, split_pattern
 from swinviz.attention.statistics import HeadStatistics, head_statistics, model_statistics
 
@@ -31,6 +31,7 @@ __all__ = [
     "padding_attention",
     "reachable_pixels",
     "rollout",
+    "rollout_from",
     "seam_attention",
     "split_pattern",
     "token_weights",

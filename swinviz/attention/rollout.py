@@ -8,7 +8,7 @@ the tokens it was merged from. Gradient-weighted relevance is walked back the sa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +18,7 @@ from swinviz.attention.maps import Place, token_weights
 from swinviz.attention.places import geometry_of, padding_places
 from swinviz.geometry import WindowGeometry
 
-__all__ = ["Rollout", "RolloutStep", "rollout", "walk_back"]
+__all__ = ["Rollout", "RolloutStep", "rollout", "rollout_from", "walk_back"]
 
 Block = tuple[int, int]
 
@@ -31,7 +31,7 @@ class RolloutStep:
         stage: stage of the block.
         block: its number inside the stage.
         weights: (H, W) float64, what each token of the block's input is worth.
-        lost: what ended on padding so far.
+        lost: share of the attention that ended on padding so far.
         geometry: window geometry of the block.
     """
 
@@ -109,20 +109,59 @@ def rollout(
     >>> walked.tokens.tolist(), walked.lost
     ([[0.625, 0.125]], 0.25)
     """
-    blocks = {_block(name): pattern for name, pattern in patterns.items() if name.endswith("attn.pattern")}
-    last = start or max(blocks, default=(0, 0))
-    if last not in blocks:
-        raise ValueError(f"the pattern of block {last} is missing: capture stages.*.blocks.*.attn.pattern.")
-    matrices = {
-        block: (
-            pattern[batch].cpu().double().mean(dim=1),
-            geometry_of(pattern),
-        )  # not all devices have float64
-        for block, pattern in blocks.items()
-        if block <= last
-    }
-    weights = token_weights(query, matrices[last][1])
-    return walk_back(matrices, {last: weights}, residual=0.5, attention=0.5)
+    last = start or max(_blocks(patterns), default=(0, 0))
+    return next(rollout_from(patterns, query, [last], batch=batch))
+
+
+def rollout_from(
+    patterns: Mapping[str, Tensor], query: Place, starts: Iterable[Block], *, batch: int = 0
+) -> Iterator[Rollout]:
+    """Walk one query's attention back from each of several blocks; the heads are averaged once for all.
+
+    Args:
+        patterns: as `rollout` takes them.
+        query: pixel (y, x) of the model's input, or mask (h, w) over it.
+        starts: (stage, block) of the blocks at whose outputs the walks begin.
+        batch: which image of the batch.
+
+    Yields:
+        What `rollout` returns for each start, in their order.
+
+    Raises:
+        ValueError: a block up to a start is missing, or the place is outside the image.
+
+    >>> geometry = WindowGeometry(height=2, width=2, window_size=2, shift_size=0, stride=4)
+    >>> pattern = torch.full((1, 1, 1, 4, 4), 0.25)
+    >>> pattern.geometry = geometry
+    >>> patterns = {f"stages.0.blocks.{block}.attn.pattern": pattern for block in (0, 1)}
+    >>> [float(walk.tokens[0, 0]) for walk in rollout_from(patterns, (0, 0), [(0, 0), (0, 1)])]
+    [0.625, 0.4375]
+    """
+    matrices: dict[Block, tuple[Tensor, WindowGeometry]] = {}
+    blocks = _blocks(patterns)
+    for last in starts:
+        if last not in blocks:
+            raise ValueError(
+                f"the pattern of block {last} is missing: capture stages.*.blocks.*.attn.pattern."
+            )
+        for block in blocks:
+            if block <= last and block not in matrices:
+                matrices[block] = _mean_matrix(blocks[block], batch)
+        before = {block: matrices[block] for block in blocks if block <= last}
+        weights = token_weights(query, matrices[last][1])
+        yield walk_back(before, {last: weights}, residual=0.5, attention=0.5)
+
+
+def _blocks(patterns: Mapping[str, Tensor]) -> dict[Block, Tensor]:
+    return {_block(name): pattern for name, pattern in patterns.items() if name.endswith("attn.pattern")}
+
+
+def _mean_matrix(pattern: Tensor, batch: int) -> tuple[Tensor, WindowGeometry]:
+    """(nW, N, N) float64 mean over the heads, on the CPU: not all devices have float64."""
+    heads = pattern[batch].cpu()
+    # The mean of one head is itself: patterns that come averaged are not copied again.
+    mean = heads[:, 0].double() if heads.shape[1] == 1 else heads.double().mean(dim=1)
+    return mean, geometry_of(pattern)
 
 
 def walk_back(

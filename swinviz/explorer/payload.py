@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from swinviz.attention import bias_table_image, reachable_pixels, rollout
+from swinviz.attention import bias_table_image, reachable_pixels, rollout_from
 from swinviz.attention.places import positions
 from swinviz.explorer.edits import EditNames, parse_edits
 from swinviz.explorer.packet import Fixed, fixed_point, pack, quantise_rows
@@ -152,7 +152,7 @@ def _strip(session: Session, arguments: Arguments) -> bytes:
         shares = [reach.share for reach in reached]
     elif kind == "rollout":
         patterns = session.mean_patterns(edits)
-        walks = [rollout(patterns, (y, x), start=key) for key in session.geometries]
+        walks = list(rollout_from(patterns, (y, x), session.geometries))
         maps = torch.stack([walk.tokens.float() for walk in walks])
         shares = [walk.lost for walk in walks]
     else:
