@@ -20,7 +20,7 @@ class SwinConfig:
         num_heads: attention heads in each stage; each must divide that stage's channels.
         window_size: side M of a window, in tokens.
         mlp_ratio: width of the MLP's hidden layer over the block's channels.
-        drop_path_rate: stochastic depth of the last block; it grows linearly from 0 over all blocks.
+        drop_path_rate: stochastic depth of the last block, 0 to below 1; it grows linearly from 0.
         shifted: whether every second block of a stage shifts its windows by M // 2; without, nothing passes
             from window to window inside a stage, which is the ablation of table 4.
 

@@ -42,7 +42,7 @@ def conv_of_enlarged(x: Tensor, weight: Tensor, size: tuple[int, ...], add_to: T
         add_to: (B, O, H, W), contiguous; it is overwritten with the result.
 
     Returns:
-        `add_to`, equal to the direct form up to rounding. Gradients flow to all three.
+        `add_to` (B, O, H, W), equal to the direct form up to rounding. Gradients flow to all three.
     """
     batch, channels, height, width = x.shape
     out_channels = weight.shape[0]

@@ -90,7 +90,7 @@ class WindowAttention(nn.Module):
         return bias + mask.to(bias.dtype)[:, None]  # nW nH N N
 
     def kept_position_bias(self, geometry: WindowGeometry) -> Tensor:
-        """Return `position_bias`, from what is kept if the model keeps it and nobody listens to its parts."""
+        """Return `position_bias` (same shape), from what is kept where nobody listens to its parts."""
         kept, table = self.kept_tables, self.relative_position_bias_table
         if kept is None or self.bias.listened or self.mask.listened or torch.compiler.is_compiling():
             return self.position_bias(geometry)
@@ -104,13 +104,16 @@ class WindowAttention(nn.Module):
     def attend_explicitly(
         self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor, geometry: WindowGeometry
     ) -> Tensor:
-        """Attention step by step, so that scores and pattern exist to be read and edited."""
+        """Attention step by step, so that scores and pattern exist to be read and edited.
+
+        q, k, v and the result are (B, nW, nH, N, d); `bias` is what `position_bias` gives.
+        """
         scores = self.scores((q * self.scale) @ k.transpose(-2, -1) + bias, geometry)  # B nW nH N N
         pattern = self.pattern(scores.softmax(dim=-1), geometry)  # B nW nH N N
         return pattern @ v  # B nW nH N d
 
     def attend_fused(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor, geometry: WindowGeometry) -> Tensor:
-        """The same in one kernel, which takes windows as a longer batch."""
+        """The same, with the same shapes, in one kernel, which takes windows as a longer batch."""
         batch = q.shape[:2]
         if bias.ndim == 4 and batch[0] > 1:
             bias = bias.expand(*batch, *bias.shape[1:]).flatten(0, 1)  # B*nW nH N N
@@ -265,7 +268,7 @@ class SwinTransformer(nn.Module):
             block: its number inside the stage.
 
         Returns:
-            One map for each stage from `stage` on, as in `forward`.
+            One map (B, C, H, W) for each stage from `stage` on, as in `forward`.
         """
         outputs = []
         for index, module in enumerate(self.stages):

@@ -68,7 +68,11 @@ class Fusion(nn.Module):
         return self.output(F.relu(self.bn(fused), inplace=True))
 
     def convolve(self, levels: list[Tensor]) -> Tensor:
-        """Convolve the enlarged levels, each in the cheaper of the two exact ways."""
+        """Convolve the enlarged levels into (B, C, h_0, w_0), each in the cheaper of the two exact ways.
+
+        Args:
+            levels: (B, C, h_i, w_i), finest first.
+        """
         size = levels[0].shape[-2:]
         weights = self.conv.weight.chunk(len(levels), dim=1)
         fast = self.fast and winograd_pays(levels[0])

@@ -15,6 +15,8 @@ from swinviz.geometry import Box, WindowGeometry
 __all__ = ["AttentionMap", "Pixel", "Place", "attention_to_image", "token_weights"]
 
 Pixel = tuple[int, int]
+"""(y, x) in the model's input, from its upper left corner."""
+
 Place = Pixel | Tensor | np.ndarray
 """A pixel (y, x) of the model's input, or a mask (h, w) over the input whose pixels count alike."""
 

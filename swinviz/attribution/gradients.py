@@ -16,6 +16,7 @@ from swinviz.segmenter import SwinUPerNet
 __all__ = ["Cam", "CamMethod", "class_activation"]
 
 CamMethod = Literal["grad-cam", "grad-cam++", "hires-cam"]
+"""How gradients and activations are joined; `class_activation` tells them apart."""
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ class Ledger:
         class_index: the class.
         logit: its logit, averaged over the place.
         levels: share of each level, finest first; with `constant` they sum to `logit`.
-        constant: what classifier bias and batch normalisation add whatever the image.
+        constant: logits that classifier bias and batch normalisation add whatever the image.
         backbone: the part of the last level's share that comes straight from the backbone's last map.
         pooling: (scale, part) of each pooling grid; with `backbone` and `bottleneck_constant` they sum to
             the last level's share.

@@ -45,7 +45,7 @@ def decode_region(head: UPerHead, features: list[Tensor], region: Region) -> Ten
 
     Args:
         head: the decode head, in eval mode.
-        features: the backbone's maps, finest first.
+        features: the backbone's maps (B, C, h, w), finest first.
         region: part of the finest map.
 
     Returns:

@@ -58,7 +58,12 @@ def target_logit(logits: Tensor, class_index: int, weights: Tensor, batch: int =
 
 
 def chosen_class(logits: Tensor, weights: Tensor, batch: int = 0) -> int:
-    """Return the class with the highest mean logit over a place (arguments as for `target_logit`).
+    """Return the class with the highest mean logit over a place.
+
+    Args:
+        logits: (B, K, h, w).
+        weights: (H, W), what each input pixel counts, as `pixel_weights` gives them.
+        batch: which image of the batch.
 
     >>> chosen_class(torch.tensor([[[[1.0]], [[5.0]]]]), torch.tensor([[1.0]]))
     1

@@ -15,7 +15,11 @@ _LONGEST = 160
 
 @contextmanager
 def blaming(path: Path) -> Iterator[None]:
-    """Put the file's name in front of a complaint about its contents."""
+    """Put the file's name in front of a complaint about its contents.
+
+    Raises:
+        CheckpointError: the complaint, where the block makes one.
+    """
     try:
         yield
     except CheckpointError as error:

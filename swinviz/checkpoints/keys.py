@@ -54,6 +54,8 @@ def _one_less(prefix: str, suffix: str = "") -> Callable[[re.Match[str]], str]:
 
 
 OURS = Naming("swinviz", r"^(backbone\.)?stages\.0\.blocks\.0\.attn\.qkv\.", ())
+"""The names of this package, which all others become."""
+
 MMSEGMENTATION = Naming(
     "mmsegmentation",
     r"\.attn\.w_msa\.",
@@ -66,6 +68,8 @@ MMSEGMENTATION = Naming(
     ),
     unfolded=True,
 )
+"""Of mmsegmentation, in versions 0.x and 1.x."""
+
 HUB = Naming(
     "transformers",
     r"(^|\.)encoder\.layers\.0\.blocks\.0\.attention\.",
@@ -87,19 +91,26 @@ HUB = Naming(
         (r"^hidden_states_norms\.stage(\d)\.", _one_less("norms.", ".")),
     ),
 )
+"""Of the hub's transformers."""
+
 OFFICIAL = Naming(
     "the official repository",
     r"^(backbone\.)?layers\.0\.downsample\.",
     ((r"^layers\.", "stages."), (r"^norm(\d)\.", r"norms.\1.")),
 )
+"""Of microsoft/Swin-Transformer and its segmentation sibling."""
+
 # timm merges at the start of a stage, so its layers.1 holds what leads from our stage 0 to stage 1.
 TIMM = Naming(
     "timm",
     r"^(backbone\.)?layers\.1\.downsample\.",
     ((r"^layers\.(\d+)\.downsample\.", _one_less("stages.", ".downsample.")), (r"^layers\.", "stages.")),
 )
+"""Of timm."""
+
 # The order counts: timm's sign is also found in official files, which have merging in layers 0, 1 and 2.
 NAMINGS = (MMSEGMENTATION, HUB, OFFICIAL, TIMM, OURS)
+"""All that can be read, those that are told apart most surely first."""
 
 _HEADS: tuple[Rule, ...] = (
     (r"^decode_head\.psp_modules\.(\d+)\.1\.", r"head.ppm.\1."),

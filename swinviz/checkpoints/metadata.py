@@ -13,6 +13,7 @@ from swinviz.errors import CheckpointError
 __all__ = ["METADATA_KEY", "decode_config", "encode_config", "parse_palette"]
 
 METADATA_KEY = "swinviz"
+"""Under which our safetensors files describe their model."""
 
 
 def encode_config(config: ModelConfig) -> str:

@@ -53,7 +53,7 @@ class ADE20K(LabelledImages):
         super().__init__(images, masks, strict=strict)
 
     def decode(self, mask: Image.Image, name: str) -> NDArray[np.uint8]:
-        """Turn the challenge's numbers, where 0 is no class, into labels.
+        """Turn the challenge's numbers, where 0 is no class, into labels (H, W).
 
         Raises:
             DatasetError: a colour picture, which other releases of ADE20K have, or a number above 150.
@@ -75,6 +75,12 @@ class ADE20K(LabelledImages):
 
 def reduce_zero_label(numbers: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Make 0, which is no class in ADE20K's files, the ignored label, and count classes from 0.
+
+    Args:
+        numbers: of any shape, 0 to 150, or 255 for what is ignored already.
+
+    Returns:
+        Labels of the same shape, 0 to 149 or 255.
 
     >>> reduce_zero_label(np.array([0, 1, 150, 255], np.uint8))
     array([255,   0, 149, 255], dtype=uint8)

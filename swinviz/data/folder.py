@@ -112,7 +112,7 @@ class Folder(LabelledImages):
         self.classes, self.palette = self.table.classes, self.table.palette
 
     def decode(self, mask: Image.Image, name: str) -> NDArray[np.uint8]:
-        """Turn indices or colours into labels.
+        """Turn indices or colours into labels (H, W).
 
         Raises:
             DatasetError: an index or a colour that is no class's.

@@ -7,6 +7,8 @@ published pictures use it.
 
 from typing import Final
 
+__all__ = ["ADE20K_CLASSES", "ADE20K_PALETTE"]
+
 ADE20K_CLASSES: Final[tuple[str, ...]] = (
     "wall", "building", "sky", "floor", "tree", "ceiling", "road", "bed", "windowpane", "grass", "cabinet",
     "sidewalk", "person", "earth", "door", "table", "mountain", "plant", "curtain", "chair", "car", "water",
@@ -25,6 +27,7 @@ ADE20K_CLASSES: Final[tuple[str, ...]] = (
     "sconce", "vase", "traffic light", "tray", "ashcan", "fan", "pier", "crt screen", "plate", "monitor",
     "bulletin board", "shower", "radiator", "glass", "clock", "flag",
 )  # fmt: skip
+"""A class's label is its place."""
 
 ADE20K_PALETTE: Final[tuple[tuple[int, int, int], ...]] = (
     (120, 120, 120), (180, 120, 120), (6, 230, 230), (80, 50, 50), (4, 200, 3), (120, 120, 80),
@@ -53,3 +56,4 @@ ADE20K_PALETTE: Final[tuple[tuple[int, int, int], ...]] = (
     (173, 0, 255), (0, 245, 255), (71, 0, 255), (122, 0, 255), (0, 255, 184), (0, 92, 255),
     (184, 255, 0), (0, 133, 255), (255, 214, 0), (25, 194, 194), (102, 255, 0), (92, 0, 255),
 )  # fmt: skip
+"""Colours (red, green, blue), 0 to 255."""

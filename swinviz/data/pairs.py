@@ -202,7 +202,11 @@ def indices(mask: Image.Image, name: str) -> NDArray[np.integer]:
 
 
 def require_folder(folder: Path, instead: str) -> None:
-    """Raise a DatasetError that ends in `instead` if there is no such folder."""
+    """Make sure that there is such a folder.
+
+    Raises:
+        DatasetError: there is none; the message ends in `instead`.
+    """
     if not folder.is_dir():
         raise DatasetError(f"there is no folder {str(folder)!r}: {instead}.")
 

@@ -20,6 +20,7 @@ from swinviz.explorer import Session, answer
 __all__ = ["EXPLORE_PATH", "Explorations", "explore_endpoint"]
 
 EXPLORE_PATH = "/swinviz/explore/{ticket}"
+"""Where an open picture answers; its ticket cannot be guessed."""
 
 _MAX_REQUEST = 2**16  # bytes; the explorer's requests are a name and a few numbers
 

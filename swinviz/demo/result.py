@@ -60,10 +60,10 @@ def values_address(values: NDArray[Any]) -> str:
 
 
 def png(values: NDArray[Any], level: int = 6) -> bytes:
-    """Encode numbers 0..255 (H, W) as a gray PNG.
+    """Encode numbers as a gray PNG.
 
     Args:
-        values: the numbers.
+        values: (H, W), 0 to 255.
         level: effort, 0 (fast) to 9 (small).
     """
     buffer = io.BytesIO()

@@ -27,11 +27,15 @@ if TYPE_CHECKING:
 __all__ = ["MODES", "PRECISIONS", "Studio", "describe", "refusals_shown"]
 
 MODES = ("whole", "slide", "multi-scale + flip")
+"""Ways of looking at a picture that a visitor may choose from."""
+
 PRECISIONS: dict[str, torch.dtype | None] = {
     "float32": None,
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
+"""What a visitor may choose to compute in, and what `Options.precision` then is."""
+
 _AT_ONCE = 2
 _LIVE_STREAMS = 4
 

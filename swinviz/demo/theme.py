@@ -9,6 +9,7 @@ from swinviz.demo.widget import ASSETS
 __all__ = ["STYLES", "theme"]
 
 STYLES = ASSETS / "style.css"
+"""What the theme cannot say."""
 
 _TEXT = ("Segoe UI", "Roboto", "Helvetica Neue", "Noto Sans", "DejaVu Sans", "sans-serif")
 _CODE = ("Cascadia Mono", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace")

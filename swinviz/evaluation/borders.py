@@ -23,9 +23,9 @@ class BorderAccuracy:
     """Pixels counted by their distance to the nearest border between two windows.
 
     Attributes:
-        distance: middle of each bin, in pixels of the model's input, from 0 to half a window.
-        right: pixels of the bin that were given their true class.
-        total: pixels of the bin; those without a label do not count.
+        distance: (bins,), middle of each, in pixels of the model's input, from 0 to half a window.
+        right: (bins,), pixels of the bin that were given their true class.
+        total: (bins,), pixels of the bin; those without a label do not count.
     """
 
     distance: NDArray[np.float64]
@@ -34,7 +34,7 @@ class BorderAccuracy:
 
     @property
     def accuracy(self) -> NDArray[np.float64]:
-        """Share of right pixels in each bin, 0 to 1; NaN in an empty one."""
+        """Share of right pixels in each bin (bins,), 0 to 1; NaN in an empty one."""
         return np.where(self.total > 0, self.right / np.maximum(self.total, 1), np.nan)
 
 

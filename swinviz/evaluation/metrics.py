@@ -34,17 +34,17 @@ class Metrics:
 
     @property
     def miou(self) -> float:
-        """Mean intersection over union."""
+        """Mean intersection over union, 0 to 1."""
         return _mean(self.iou)
 
     @property
     def macc(self) -> float:
-        """Mean accuracy of the classes."""
+        """Mean accuracy of the classes, 0 to 1."""
         return _mean(self.accuracy)
 
     @property
     def mean_boundary_iou(self) -> float:
-        """Mean boundary intersection over union."""
+        """Mean boundary intersection over union, 0 to 1."""
         return _mean(self.boundary_iou)
 
 

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 __all__ = ["MAGIC", "Fixed", "Rows", "fixed_point", "pack", "quantise_rows", "unpack"]
 
 MAGIC = b"SWV1"
+"""How every message begins: the format and its version."""
+
 _ALIGNMENT = 8
 
 
@@ -26,8 +28,8 @@ class Fixed:
     """An array of whole numbers that stand for `integers * step`.
 
     Attributes:
-        integers: uint8 or uint16.
-        step: the value of 1.
+        integers: uint8 or uint16, of any shape.
+        step: the value of 1, in the unit of what is stored; above 0.
     """
 
     integers: NDArray[Any]
@@ -48,7 +50,7 @@ class Rows:
 
 
 def fixed_point(values: NDArray[Any]) -> Fixed:
-    """Store values from 0 up in 16 bits, evenly spaced up to the largest.
+    """Store values from 0 up, in an array of any shape, in 16 bits, evenly spaced up to the largest.
 
     Returns:
         Integers and their step; the error is at most half a step, the largest value / 131070.

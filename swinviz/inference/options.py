@@ -10,6 +10,7 @@ import torch
 __all__ = ["MULTI_SCALE", "Mode", "Options"]
 
 Mode = Literal["whole", "slide", "tile"]
+"""How an image is cut up; `Options` describes them."""
 
 MULTI_SCALE = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
 """The sizes whose answers the published multi-scale figures average, each of them mirrored too."""

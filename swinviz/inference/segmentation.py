@@ -62,7 +62,7 @@ class Segmentation:
         """Paint the classes over the image: (H, W, 3).
 
         Args:
-            opacity: 0 shows the image alone, 1 the colours alone.
+            opacity: 0 to 1; 0 shows the image alone, 1 the colours alone.
 
         Raises:
             ValueError: an opacity outside 0 to 1.

@@ -53,7 +53,7 @@ def panels(
         count: number of panels.
         columns: most panels in a row.
         size: width of a panel, in inches.
-        aspect: height of a panel over its width.
+        aspect: ratio of a panel's height to its width.
 
     Returns:
         The figure and its `count` axes, row by row.
@@ -98,6 +98,10 @@ def show_image(ax: Axes, image: ArrayLike, size: tuple[int, int] | None = None) 
 def grey(image: ArrayLike, strength: float = 0.35) -> NDArray[np.uint8]:
     """Return an image as faded grey (H, W, 3) uint8, so that colours drawn on it read as the colour bar's.
 
+    Args:
+        image: (H, W, 3) or (H, W), grey levels 0 to 255.
+        strength: share of the image's own contrast that stays; 0 is white.
+
     >>> grey(np.array([[[0, 0, 0], [255, 255, 255]]], np.uint8), strength=0.5)[0].tolist()
     [[127, 127, 127], [255, 255, 255]]
     """
@@ -112,7 +116,7 @@ def grey(image: ArrayLike, strength: float = 0.35) -> NDArray[np.uint8]:
 def draw_boxes(
     ax: Axes, boxes: Iterable[Box | Sequence[float]], colour: str = ACCENT, *, fill: float = 0.0
 ) -> None:
-    """Outline rectangles (top, left, bottom, right); `fill` is the opacity of their inside.
+    """Outline rectangles (top, left, bottom, right); `fill` is the opacity of their inside, 0 to 1.
 
     >>> _, (ax,) = panels(1)
     >>> draw_boxes(ax, [Box(0, 0, 28, 28)])

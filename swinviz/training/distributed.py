@@ -43,7 +43,7 @@ class Team:
         return bool(votes > 0)
 
     def mean(self, value: Tensor) -> Tensor:
-        """Average a tensor over the processes."""
+        """Average a tensor of any shape over the processes."""
         if self.world == 1:
             return value
         return _total(value) / self.world

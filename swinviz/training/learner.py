@@ -33,7 +33,7 @@ class Step:
     """What came of a step.
 
     Attributes:
-        loss: mean over the batch and all processes.
+        loss: in nats a pixel, the mean over the batch and all processes.
         logits: (B, K, H, W) of this process's last part of the batch.
         labels: (B, H, W) of the same.
     """

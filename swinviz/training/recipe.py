@@ -21,6 +21,7 @@ __all__ = ["PRECISIONS", "RECIPES", "Objective", "Recipe", "make_optimizer", "pa
 
 _UNDECAYED = ("norm", "relative_position_bias_table", "absolute_pos_embed")
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+"""Arithmetic of the forward pass, by the names that a recipe knows."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +29,14 @@ class Recipe:
     """Everything that decides the weights; the defaults are the published recipe.
 
     Attributes:
-        learning_rate: rate that the schedule scales.
-        betas: AdamW's.
-        weight_decay: AdamW's, for the parameters that `parameter_groups` lets decay.
+        learning_rate: AdamW's, above 0; the schedule scales it.
+        betas: AdamW's, each 0 to below 1.
+        weight_decay: AdamW's, at least 0, for the parameters that `parameter_groups` lets decay.
         warmup_iters: steps over which the rate grows linearly.
         warmup_ratio: share of the rate that step 0 gets.
         max_iters: steps in all; the rate falls linearly to 0 at this step.
         batch_size: images a step, over all devices and all parts of an accumulated step.
-        aux_weight: weight of the auxiliary head's loss.
+        aux_weight: factor of the auxiliary head's loss.
         accumulate: parts a batch is cut into, one after another, to need less memory.
         precision: "float32", or "bfloat16" or "float16" (with a loss scaler) for mixed precision.
         ema_decay: if above 0, what is saved is a moving average of the weights that keeps this share a step.
@@ -163,6 +164,10 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, ob
 
     Backbone parameters whose names hold `norm`, `relative_position_bias_table` or `absolute_pos_embed` do not
     decay. The heads' batch normalisation does: its name holds `bn`, and the published recipe left it so.
+
+    Args:
+        model: whose parameters.
+        weight_decay: AdamW's for those that decay, at least 0.
 
     Returns:
         Two groups for AdamW, each with the `names` of its `params`.

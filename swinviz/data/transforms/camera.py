@@ -21,8 +21,8 @@ class Camera:
 
     Attributes:
         chance: probability of each of the six changes.
-        gamma: bounds of the exponent on tones.
-        cast: largest relative change of a channel's gain.
+        gamma: bounds of the exponent on tones from 0 to 1; 1 changes nothing.
+        cast: largest change of a channel's gain, as a share of it.
         fade: largest share of grey mixed in; 1 is black and white.
         blur: largest standard deviation of the blur, in pixels.
         noise: largest standard deviation of the grain, in grey levels.
@@ -59,7 +59,7 @@ class Camera:
 
 
 def blur(planes: Planes, deviation: float) -> Planes:
-    """Blur with a Gaussian of the given standard deviation (pixels), borders repeated."""
+    """Blur planes (3, H, W) with a Gaussian of the given standard deviation (pixels), borders repeated."""
     reach = int(np.ceil(2.5 * deviation))
     if reach == 0:
         return planes

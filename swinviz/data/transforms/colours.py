@@ -53,7 +53,7 @@ class Photometric:
 
 
 def scale_saturation(planes: Planes, factor: float) -> Planes:
-    """Multiply the saturation of HSV by `factor`, at most up to 1; hue and value stay.
+    """Multiply the saturation of HSV of planes (3, H, W), at most up to 1; hue and value stay.
 
     Every channel lies below the largest one, the value, by a distance proportional to the saturation; so
     no conversion is needed.
@@ -65,7 +65,7 @@ def scale_saturation(planes: Planes, factor: float) -> Planes:
 
 
 def turn_hue(planes: Planes, degrees: float) -> Planes:
-    """Turn the hue of HSV by an angle; saturation and value stay."""
+    """Turn the hue of HSV of planes (3, H, W) by an angle; saturation and value stay."""
     red, green, blue = planes
     value, spread = _value_and_spread(planes)
     scale = 1 / np.maximum(spread, TINY)

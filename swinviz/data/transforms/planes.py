@@ -8,7 +8,10 @@ from numpy.typing import NDArray
 __all__ = ["Bytes", "Planes", "coin", "to_bytes"]
 
 Bytes = NDArray[np.uint8]
+"""An image as files have it: (H, W, 3)."""
+
 Planes = NDArray[np.float32]
+"""An image as transforms compute with it: (3, H, W), grey levels 0 to 255."""
 
 
 def to_bytes(planes: Planes) -> Bytes:
