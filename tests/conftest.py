@@ -32,8 +32,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--fuzz",
         type=int,
-        default=int(os.environ.get("SWINVIZ_FUZZ", "1000")),
-        help="number of mutated files given to each fuzz test (default: 1000, or $SWINVIZ_FUZZ)",
+        default=int(os.environ.get("SWINVIZ_FUZZ", "3000")),
+        help="number of mutated images; of checkpoints a sixth (default: 3000, or $SWINVIZ_FUZZ)",
     )
 
 
@@ -86,7 +86,7 @@ def data_dir() -> Path:
 
 @pytest.fixture
 def fuzz_count(request: pytest.FixtureRequest) -> int:
-    """How many mutated files a fuzz test reads."""
+    """How many mutated images are read, and six times how many mutated checkpoints."""
     return int(request.config.getoption("--fuzz"))
 
 
