@@ -4,61 +4,125 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from swinviz.benchmark import benchmark, scaling
+import torch
+
+from swinviz.benchmark import (
+    Contest,
+    capture_contest,
+    head_contest,
+    model_contest,
+    roof_gflops,
+    scaling,
+    training_contest,
+)
 from swinviz.cli.common import best_device, output_folder
 from swinviz.data.labels import ADE20K_CLASSES
+from swinviz.evaluation.cost import device_name
 from swinviz.files import replacing
-from swinviz.presets import PRESETS, build
+from swinviz.presets import PRESETS, Preset, build
+from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["add_arguments", "run"]
+
+PARTS = ("model", "head", "capture", "training", "scaling")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
+    parser.add_argument(
+        "parts",
+        nargs="*",
+        metavar="PART",
+        help=f"what to measure: {', '.join(PARTS)} (training takes minutes); by default the first three",
+    )
     parser.add_argument("--preset", choices=PRESETS, default="swin-t", help="architecture (random weights)")
     parser.add_argument("--device", help="cpu, cuda, mps; by default the best there is")
     parser.add_argument("--size", type=int, default=512, help="side of the square input, in pixels")
-    parser.add_argument("--batch", type=int, default=1, help="images at a time")
+    parser.add_argument("--batch", type=int, default=1, help="images at a time; training takes at least 2")
     parser.add_argument("--rounds", type=int, default=7, help="how often each contestant runs")
     parser.add_argument(
         "--compile", action="store_true", help="measure torch.compile too, which takes minutes"
     )
     parser.add_argument("--no-peer", action="store_true", help="leave transformers out")
-    parser.add_argument("--scaling", action="store_true", help="measure time against image size too")
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="for bench.json and scaling.png")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare speed and memory; the weights are random, which changes neither."""
+    parts = arguments.parts or PARTS[:3]
+    unknown = sorted(set(parts) - set(PARTS))
+    if unknown:
+        raise ValueError(f"there is nothing called {unknown[0]} to measure: choose of {', '.join(PARTS)}.")
     preset = PRESETS[arguments.preset]
     classes = ADE20K_CLASSES if preset.num_classes == len(ADE20K_CLASSES) else ()
     model = build(preset, classes).eval().to(arguments.device or best_device())
-    result = benchmark(
-        model,
-        size=(arguments.size, arguments.size),
-        batch=arguments.batch,
-        rounds=arguments.rounds,
-        compiled=arguments.compile,
-        peer=not arguments.no_peer,
-    )
-    print(result.table())
-    report = result.to_dict() | {"preset": arguments.preset}
-    if arguments.scaling:
-        report["scaling"] = scaling(model.for_inference())
+    roof = roof_gflops(model.device)
+    print(f"{preset.title}, {device_name(model.device)}{_published(preset)}")
+    print(f"roof: {roof:.0f} GFLOP/s, a plain 3x3 convolution of 512 channels")
+    report: dict[str, Any] = {"preset": arguments.preset, "device": device_name(model.device), "roof": roof}
+    for part in parts:
+        if part == "scaling":
+            report[part] = _scaling(model.for_inference(), arguments)
+            continue
+        contest = _contest(part, model, arguments)
+        report[part] = asdict(contest)
+        print(f"\n{contest.table(roof)}")
+    if arguments.output:
+        with replacing(output_folder(arguments.output) / "bench.json") as temporary:
+            temporary.write_text(json.dumps(report, indent=2) + "\n")
+        print(arguments.output / "bench.json")
+    return 0
+
+
+def _contest(part: str, model: SwinUPerNet, arguments: argparse.Namespace) -> Contest:
+    """Measure one part; the images are noise, which changes no time."""
+    generator = torch.Generator(model.device).manual_seed(0)
+    batch = max(2, arguments.batch) if part == "training" else arguments.batch
+    size = (batch, 3, arguments.size, arguments.size)
+    images = torch.randn(size, device=model.device, generator=generator)
+    peer, rounds = not arguments.no_peer, arguments.rounds
+    if part == "model":
+        return model_contest(model, images, rounds=rounds, compiled=arguments.compile, peer=peer)
+    if part == "head":
+        return head_contest(model, images, rounds=rounds, peer=peer)
+    if part == "capture":
+        return capture_contest(model, images, rounds=rounds)
+    labels = images[:, 0].gt(0).long()
+    return training_contest(model, images, labels, rounds=rounds, peer=peer)
+
+
+def _scaling(model: SwinUPerNet, arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """Measure and print how time grows with the images, and draw it if there is a folder for it."""
+    measured = scaling(model)
+    rows: list[dict[str, Any]] = [
+        {
+            "batch": batch,
+            "side": side,
+            "seconds": seconds,
+            "seconds_per_megapixel": seconds / (batch * side**2 / 1e6),
+        }
+        for (batch, side), seconds in measured.items()
+    ]
+    print("\nbatch  side   seconds   seconds a megapixel")
+    for row in rows:
         print(
-            "\n".join(f"{side:5d} pixels a side: {taken:.4f} s" for side, taken in report["scaling"].items())
+            f"{row['batch']:5d} {row['side']:5d} {row['seconds']:9.4f} {row['seconds_per_megapixel']:12.3f}"
         )
     if arguments.output:
-        folder = output_folder(arguments.output)
-        with replacing(folder / "bench.json") as temporary:
-            temporary.write_text(json.dumps(report, indent=2) + "\n")
-        print(folder / "bench.json")
-        if arguments.scaling:
-            from swinviz.plots.benchmark import plot_scaling  # matplotlib takes a while to import
+        from swinviz.plots.benchmark import plot_scaling  # matplotlib takes a while to import
 
-            with replacing(folder / "scaling.png") as temporary:
-                plot_scaling(report["scaling"], arguments.preset).savefig(temporary, dpi=150)
-            print(folder / "scaling.png")
-    return 0
+        with replacing(output_folder(arguments.output) / "scaling.png") as temporary:
+            plot_scaling(measured, arguments.preset).savefig(temporary, dpi=150, format="png")
+        print(arguments.output / "scaling.png")
+    return rows
+
+
+def _published(preset: Preset) -> str:
+    """What the published table says of a preset's cost, if it does."""
+    if preset.fps is None:
+        return ""
+    return f"; published for a V100: {preset.fps} images/s at 512x512, {preset.memory_gb} GB in training"

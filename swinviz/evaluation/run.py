@@ -151,8 +151,15 @@ class _Counter:
         """Write this process's shard, if anything was counted and a state is kept."""
         self.saved = time.perf_counter()
         self.measured.seconds = self.saved - self.started
-        if self.shards is not None and self.measured.images:
+        if self.shards is None or not self.measured.images:
+            return
+        try:
             self.shards.write(self.name, self.measured)
+        except OSError as error:
+            _logger.warning(
+                "progress could not be saved in %s (%s); the evaluation goes on, and what was saved before is "
+                "still there.", self.shards.folder, error,
+            )  # fmt: skip
 
 
 @contextmanager

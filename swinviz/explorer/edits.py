@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from swinviz.config import SwinConfig
 from swinviz.interventions import Edits, ablate_heads, mask_padding_keys, no_bias, no_mask, no_shift
 
-__all__ = ["EditNames", "named_edits", "parse_edits"]
+__all__ = ["WHOLE_MODEL", "EditNames", "named_edits", "parse_edits"]
 
 EditNames = tuple[str, ...]
 """Names of edits that act together, sorted: "no_shift", or "off-2-3-1" for head 1 of stage 2, block 3."""
@@ -19,6 +19,9 @@ _WHOLE_MODEL: dict[str, Callable[[], Edits]] = {
     "no_mask": no_mask,
     "no_shift": no_shift,
 }
+WHOLE_MODEL = tuple(_WHOLE_MODEL)
+"""Names of the edits that concern all blocks."""
+
 _HEAD = re.compile(r"off-(\d{1,3})-(\d{1,3})-(\d{1,3})")
 
 

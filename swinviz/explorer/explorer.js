@@ -117,6 +117,15 @@ export function addColumn(block, window, head, key, factor, out) {
   }
 }
 
+/** Indices of the chosen heads: the one, or all of them when head is -1. */
+const headsOf = (count, head) => (head >= 0 ? [head] : Array.from({ length: count }, (_, index) => index));
+
+/** Mean over the chosen heads of rows that lie one after the other: row h at [h * length, (h + 1) * length). */
+function meanRow(rows, length, head) {
+  const heads = headsOf(rows.length / length, head);
+  return Float32Array.from({ length }, (_, at) => heads.reduce((sum, each) => sum + rows[each * length + at], 0) / heads.length);
+}
+
 /**
  * Attention of a place, window by window: what its tokens look at (direction "query"), or who looks at them
  * ("key"). The mean over `weights`, and over all heads when head is -1.
@@ -125,7 +134,7 @@ export function addColumn(block, window, head, key, factor, out) {
  */
 export function attentionOf(block, weights, head, direction = "query") {
   const add = direction === "key" ? addColumn : addRow;
-  const heads = head >= 0 ? [head] : Array.from({ length: block.heads }, (_, index) => index);
+  const heads = headsOf(block.heads, head);
   const shares = new Map();
   for (const { window, query, weight } of weights) {
     if (!shares.has(window)) shares.set(window, new Float32Array(block.geometry.area));
@@ -137,7 +146,7 @@ export function attentionOf(block, weights, head, direction = "query") {
 /** Mean over `weights` of a number stored for every row, such as "entropy"; over all heads when head is -1. */
 export function statisticOf(block, name, weights, head) {
   const { data, step } = block[name];
-  const heads = head >= 0 ? [head] : Array.from({ length: block.heads }, (_, index) => index);
+  const heads = headsOf(block.heads, head);
   let sum = 0;
   for (const { window, query, weight } of weights) {
     for (const each of heads) sum += weight * data[(window * block.heads + each) * block.geometry.area + query];
@@ -183,6 +192,40 @@ export function seamShare(block, weights, head) {
     }
   }
   return across;
+}
+
+function softmax(scores) {
+  const peak = scores.reduce((a, b) => Math.max(a, b), -Infinity);
+  const powers = scores.map((score) => Math.exp(score - peak));
+  const total = powers.reduce((sum, power) => sum + power, 0);
+  return powers.map((power) => power / total);
+}
+
+/** Relative position bias of every key of a window for one query, from a head's table of (2M-1) x (2M-1). */
+export function biasOf(bias, head, side, query) {
+  const across = 2 * side - 1, down = Math.floor(query / side), right = query % side;
+  return Float64Array.from({ length: side * side }, (_, key) => {
+    const row = side - 1 + Math.floor(key / side) - down, column = side - 1 + (key % side) - right;
+    return bias[(head * across + row) * across + column];
+  });
+}
+
+/**
+ * What the parts of one query's scores would attend alone, from a block's stored content and its bias table:
+ * {content, position, unmasked}, each heads x N. Python's answer to "split" is the same without rounding.
+ */
+export function splitOf(content, span, bias, side, window, query) {
+  const { data, shape: [, heads, area] } = content;
+  const split = Object.fromEntries(["content", "position", "unmasked"].map((part) => [part, new Float32Array(heads * area)]));
+  for (let head = 0; head < heads; head++) {
+    const first = ((window * heads + head) * area + query) * area;
+    const scores = Float64Array.from({ length: area }, (_, key) => (data[first + key] / 255) * span);
+    const position = biasOf(bias, head, side, query);
+    split.content.set(softmax(scores), head * area);
+    split.position.set(softmax(position), head * area);
+    split.unmasked.set(softmax(scores.map((score, key) => score + position[key])), head * area);
+  }
+  return split;
 }
 
 // --- 3. Colours -------------------------------------------------------------------------------------------
@@ -293,7 +336,7 @@ export function fileTransport(find) {
   return {
     async request(name, args) {
       const text = find(requestKey(name, args));
-      if (!text) throw new Error("not kept in this file");
+      if (!text) throw new Error("This is not kept in the file, which would otherwise be too large.");
       const stream = new Blob([fromBase64(text)]).stream().pipeThrough(new DecompressionStream("gzip"));
       return unpack(new Uint8Array(await new Response(stream).arrayBuffer()));
     },
@@ -367,7 +410,7 @@ export function parseState(text) {
   return state;
 }
 
-/** Make a state possible for this picture and model: indices in range, the query on the image. */
+/** Make a state possible for this picture, model and host: indices in range, the query on the image. */
 export function clampState(state, opening) {
   const within = (value, low, high) => Math.max(low, Math.min(high, Math.round(value)));
   const blocks = opening.blocks;
@@ -377,9 +420,9 @@ export function clampState(state, opening) {
   state.head = within(state.head, -1, chosen.heads - 1);
   state.y = within(state.y, 0, opening.size[0] - 1);
   state.x = within(state.x, 0, opening.size[1] - 1);
-  state.segmentation = Math.max(0, Math.min(1, state.segmentation));
-  state.heat = Math.max(0, Math.min(1, state.heat));
-  state.compare = Math.max(0, Math.min(1, state.compare));
+  for (const name of ["segmentation", "heat", "compare"]) state[name] = Math.max(0, Math.min(1, state[name]));
+  // A file holds edits one at a time; with Python behind it, any of them together.
+  if (opening.kept) state.edits = state.edits.filter((name) => opening.kept.edits.includes(name)).slice(-1);
   if (state.direction !== "key") state.direction = "query";
   if (state.strip !== "reach") state.strip = "rollout";
   if (state.region) {
@@ -425,12 +468,18 @@ const EDIT_NAMES = {
   mask_padding_keys: ["padding masked", "forbid attention to padding"],
 };
 
+const WAY_NAMES = {
+  query: ["What it looks at", "The keys that this token, as a query, attends to"],
+  key: ["Who looks at it", "The queries that attend to this token, as a key"],
+};
+
 const KEYS = [
   ["← ↑ → ↓", "move the query by one token (with Shift: by one window)"],
+  ["+  −", "widen the query to a region, narrow it again"],
   ["[  ]", "previous, next block"],
   [",  .", "previous, next head (before head 0: the mean of all)"],
   ["Space", "lock or free the query"],
-  ["R", "reverse: who looks at this token?"],
+  ["R", "swap what it looks at and who looks at it"],
   ["G  H  S  P  O", "windows, shifted windows, seams, padding, outlines"],
   ["M", "play or stop the blocks"],
   ["Esc", "free the query, drop the region"],
@@ -454,6 +503,21 @@ function make(tag, attributes = {}, ...children) {
 const button = (text, onclick, attributes = {}) => make("button", { type: "button", class: "swv-button", onclick, ...attributes }, text);
 const note = (...text) => make("p", { class: "swv-note" }, ...text);
 
+/** Buttons of which one is pressed: names is {value: [text, meaning]}; returns {value: button}. */
+const choices = (names, choose) => Object.fromEntries(Object.entries(names).map(([value, [text, meaning]]) =>
+  [value, button(text, () => choose(value), { title: meaning })]));
+
+function press(buttons, chosen) {
+  for (const [value, node] of Object.entries(buttons)) node.setAttribute("aria-pressed", String(value === chosen));
+}
+
+/** Put other children into a node; if one of the old ones had the focus, `heir` gets it, or keys would go nowhere. */
+function replaceChildren(node, children, heir) {
+  const focused = node.contains(node.getRootNode().activeElement);
+  node.replaceChildren(...children);
+  if (focused) heir.focus();
+}
+
 function buildPage(viewer) {
   const { root, opening } = viewer;
   const parts = (viewer.parts = {});
@@ -463,13 +527,13 @@ function buildPage(viewer) {
     make("dl", {}, KEYS.flatMap(([keys, meaning]) => [make("dt", {}, keys), make("dd", {}, meaning)])),
     make("p", {}, "Hover to look, click to lock, click again to free. Drag a rectangle to ask for a region."),
     make("form", { method: "dialog" }, make("button", { class: "swv-button" }, "Close")));
-  parts.direction = button("", () => reverse(viewer), { title: "Swap the roles of query and key (R)" });
+  parts.ways = choices(WAY_NAMES, (way) => { viewer.state.direction = way; changed(viewer, "query"); });
   const [height, width] = opening.size;
   root.replaceChildren(
     make("header", { class: "swv-header" },
       make("strong", {}, opening.title),
       make("span", { class: "swv-note" }, `${width} × ${height} px, as the model sees it`),
-      make("span", { class: "swv-space" }), parts.direction,
+      make("span", { class: "swv-space" }), ...Object.values(parts.ways),
       button("?", () => parts.help.showModal(), { "aria-label": "Keys", title: "Keys (?)" })),
     make("div", { class: "swv-main" }, buildLeft(viewer), buildRight(viewer)),
     buildBelow(viewer), parts.announce, parts.help);
@@ -490,6 +554,7 @@ function buildLeft(viewer) {
   parts.compareText = make("p", { class: "swv-note swv-compare-text", hidden: true });
   parts.picture = make("div", { class: "swv-picture" }, parts.base, parts.over);
   parts.readout = make("p", { class: "swv-readout" });
+  parts.hint = note();
   parts.scale = make("canvas", { class: "swv-scale", width: 256, height: 1, "aria-hidden": "true" });
   const context = parts.scale.getContext("2d");
   for (let level = 0; level < 256; level++) {
@@ -505,42 +570,49 @@ function buildLeft(viewer) {
     type: "checkbox", onchange: () => toggleLayer(viewer, layer),
   })]));
   return make("section", { class: "swv-left", "aria-label": "Picture" },
-    parts.picture, parts.compare, parts.compareText, parts.readout,
+    parts.picture, parts.compare, parts.compareText, parts.readout, parts.hint,
     make("div", { class: "swv-controls" }, slider("Segmentation", "segmentation"), slider("Attention", "heat"),
       make("span", { class: "swv-legend" }, "0", parts.scale, parts.scaleMax)),
     make("div", { class: "swv-controls" }, LAYERS.map((layer) =>
       make("label", { title: LAYER_NAMES[layer][1] }, parts.layers[layer], LAYER_NAMES[layer][0]))),
-    opening.live ? buildEdits(viewer) : note(missingText(opening)));
+    buildEdits(viewer), opening.kept ? make("p", { class: "swv-note swv-kept" }, keptText(opening)) : []);
 }
 
 function buildEdits(viewer) {
-  const { parts } = viewer;
-  parts.edits = Object.fromEntries(Object.keys(EDIT_NAMES).map((name) => [name, make("input", {
+  const { parts, opening: { kept } } = viewer;
+  const names = kept ? kept.edits : Object.keys(EDIT_NAMES);
+  parts.edits = Object.fromEntries(names.map((name) => [name, make("input", {
     type: "checkbox", onchange: () => toggleEdit(viewer, name),
   })]));
   parts.silence = button("", () => toggleEdit(viewer, silenced(viewer)));
   parts.silent = make("span", { class: "swv-controls" });
-  return make("fieldset", { class: "swv-edits" }, make("legend", {}, "What if …"),
-    make("div", { class: "swv-controls" },
-      Object.entries(EDIT_NAMES).map(([name, [label, meaning]]) => make("label", { title: meaning }, parts.edits[name], label))),
-    make("div", { class: "swv-controls" }, parts.silence, parts.silent));
+  const boxes = names.map((name) => make("label", { title: EDIT_NAMES[name][1] }, parts.edits[name], EDIT_NAMES[name][0]));
+  return make("fieldset", { class: "swv-edits", hidden: !names.length }, make("legend", {}, "What if …"),
+    make("div", { class: "swv-controls" }, boxes),
+    kept ? note("One at a time, and the segmentation only: the attention shown stays that of the unedited model.")
+      : make("div", { class: "swv-controls" }, parts.silence, parts.silent));
 }
 
 /** Name of the edit that silences the chosen head, or null while no single head is chosen. */
 const silenced = ({ state }) => (state.head < 0 ? null : `off-${state.stage}-${state.block}-${state.head}`);
 
-/** What an offline file does not hold, said in the file. */
-function missingText({ missing, blocks, stripEvery }) {
-  const names = missing.map(([stage, block]) => blockName({ stage, block })).join("; ");
-  const lost = missing.length ? `Not kept, to stay small: the patterns of ${names}. `
-    : `An offline copy with the patterns of all ${blocks.length} blocks. `;
-  const strips = stripEvery > 0 ? `The strip is that of the nearest of a grid of queries, ${stripEvery} px apart. `
-    : "The strip is not kept. ";
-  return `${lost}${strips}Edits and the content and position split need Python.`;
+/** What an edit is called on the page. */
+const editName = (name) => EDIT_NAMES[name]?.[0] ?? `without head ${name.slice(4).replaceAll("-", "·")}`;
+
+/** What an offline file holds and what not, said in the file. */
+function keptText({ blocks, kept }) {
+  const name = ([stage, block]) => `${stage}·${block}`;
+  const lacking = (what, missing) => (missing.length ? `${what} of all blocks but ${missing.map(name).join(", ")} (stage·block)`
+    : `${what} of all ${blocks.length} blocks`);
+  const held = [lacking("the patterns", kept.no_patterns), lacking("their split into content, position and mask", kept.no_content)];
+  if (kept.strip_every) held.push(`strips of a grid of queries ${kept.strip_every} px apart, of which the nearest is shown`);
+  if (kept.edits.length) held.push("the segmentation under each edit");
+  return `An offline copy. It holds ${held.join("; ")}. All else needs Python: edits together, their attention, heads silenced`
+    + `${kept.strip_every ? "" : ", strips"}.`;
 }
 
 function buildRight(viewer) {
-  const { parts, opening } = viewer;
+  const { parts } = viewer;
   parts.heads = make("div", { class: "swv-heads", role: "radiogroup", "aria-label": "Heads" });
   parts.headsTitle = make("h3");
   parts.shares = make("div", { class: "swv-shares" });
@@ -550,7 +622,7 @@ function buildRight(viewer) {
   return make("section", { class: "swv-right", "aria-label": "Heads and shares" },
     parts.headsTitle, parts.heads,
     make("h3", {}, "Where the attention goes"), parts.shares,
-    opening.live ? [make("h3", {}, "Content, position, mask"), parts.split] : [],
+    make("h3", {}, "Content, position, mask"), parts.split,
     make("h3", {}, "Position bias"), make("div", { class: "swv-pair" }, parts.bias, parts.biasText));
 }
 
@@ -561,8 +633,7 @@ function buildBelow(viewer) {
   parts.saved = note();
   parts.stripText = make("p", { class: "swv-note swv-strip-text" });
   parts.play = button("", () => play(viewer), { title: "Show one block after the other (M)" });
-  parts.kinds = Object.fromEntries(Object.entries(STRIP_NAMES).map(([kind, [name]]) =>
-    [kind, button(name, () => { state.strip = kind; changed(viewer, "query"); })]));
+  parts.kinds = choices(STRIP_NAMES, (kind) => { state.strip = kind; changed(viewer, "query"); });
   let stage = -1, group;
   parts.cells = opening.blocks.map((each) => {
     const geometry = makeGeometry(each.geometry);
@@ -602,7 +673,7 @@ function buildHeads(viewer) {
     }, canvas, make("span", {}, head < 0 ? "mean" : String(head)), caption);
     return { head, tile, canvas, caption };
   });
-  parts.heads.replaceChildren(...parts.tiles.map(({ tile }) => tile));
+  replaceChildren(parts.heads, parts.tiles.map(({ tile }) => tile), parts.over);
 }
 
 // --- 8. From state to picture -----------------------------------------------------------------------------
@@ -634,10 +705,13 @@ function want(viewer, slot, name, args) {
   return got[slot]?.key === key ? got[slot].answer : null;
 }
 
-/** Geometry of a block as the edits leave it. */
-const editedGeometry = (state, cell) => (state.edits.includes("no_shift") ? cell.unshifted : cell.geometry);
+/** The edits under which attention is shown: in an offline file none. */
+const patternEdits = ({ state, opening }) => (opening.kept ? [] : state.edits);
 
-const editsOf = (state) => (state.edits.length ? { edits: state.edits.join(".") } : {});
+/** Geometry of a block as the edits leave it. */
+const editedGeometry = (viewer, cell) => (patternEdits(viewer).includes("no_shift") ? cell.unshifted : cell.geometry);
+
+const asArgument = (edits) => (edits.length ? { edits: edits.join(".") } : {});
 
 function redraw(viewer) {
   const started = performance.now();
@@ -668,16 +742,18 @@ function redraw(viewer) {
 function look(viewer) {
   const { state, chosen, opening, bitmaps } = viewer;
   const before = want(viewer, "before", "segmentation", {});
-  const after = state.edits.length ? want(viewer, "after", "segmentation", editsOf(state)) : null;
+  const after = state.edits.length ? want(viewer, "after", "segmentation", asArgument(state.edits)) : null;
   viewer.before = segmentationOf(before);
   viewer.after = segmentationOf(after);
+  viewer.segmentation = opening.kept ? viewer.before : viewer.after ?? viewer.before; // that goes with the attention shown
   for (const [name, each] of [["before", viewer.before], ["after", viewer.after]]) {
     if (bitmaps[name]?.labels !== each?.labels) bitmaps[name] = each && paintLabels(opening, each.labels);
   }
-  const answer = want(viewer, "block", "block", { stage: state.stage, block: state.block, ...editsOf(state) });
+  const edits = asArgument(patternEdits(viewer));
+  const answer = want(viewer, "block", "block", { stage: state.stage, block: state.block, ...edits });
   viewer.trouble = answer?.trouble ?? before?.trouble ?? after?.trouble;
   viewer.block = blockOf(answer);
-  viewer.geometry = editedGeometry(state, chosen);
+  viewer.geometry = editedGeometry(viewer, chosen);
   const [top, left, bottom, right] = state.region ?? [state.y, state.x, state.y + 1, state.x + 1];
   viewer.weights = tokenWeights(viewer.geometry, { top, left, bottom, right }, opening.size);
   viewer.shares = viewer.block && attentionOf(viewer.block, viewer.weights, state.head, state.direction);
@@ -983,13 +1059,14 @@ function seamsOf(geometry, window) {
 function drawHeads(viewer) {
   const { parts, state, chosen, block, weights, geometry } = viewer;
   buildHeads(viewer);
-  parts.headsTitle.textContent = `Heads of ${blockName(chosen)}${state.edits.length ? ", edited" : ""}`;
+  parts.headsTitle.textContent = `Heads of ${blockName(chosen)}${patternEdits(viewer).length ? ", edited" : ""}`;
   const first = weights.reduce((best, each) => (each.weight > best.weight ? each : best));
   const inWindow = weights.filter(({ window }) => window === first.window); // a region: where most of it lies
   const marks = { query: state.region ? null : first.query, seams: seamsOf(geometry, first.window) };
   for (const { head, tile, canvas, caption } of parts.tiles) {
     tile.setAttribute("aria-checked", String(head === state.head));
     tile.tabIndex = head === state.head ? 0 : -1;
+    if (head === state.head) showIn(parts.heads, tile);
     if (!block) { canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height); continue; }
     drawTile(canvas, attentionOf(block, inWindow, head, state.direction).get(first.window), geometry.side, marks);
     const entropy = statisticOf(block, "entropy", weights, head), distance = statisticOf(block, "distance", weights, head);
@@ -1001,9 +1078,8 @@ function drawHeads(viewer) {
 }
 
 function drawShares(viewer) {
-  const { parts, state, block, weights, shares, opening, before, geometry } = viewer;
-  if (!shares || !before) return parts.shares.replaceChildren(note(viewer.trouble ?? "running the model …"));
-  const segmentation = viewer.after ?? before;
+  const { parts, state, block, weights, shares, opening, segmentation, geometry } = viewer;
+  if (!shares || !segmentation) return parts.shares.replaceChildren(note(viewer.trouble ?? "running the model …"));
   const { byClass, padding } = classShares(geometry, shares, segmentation.labels, opening.size, opening.classes.length);
   const rows = [...byClass].map((share, index) => ({ name: opening.classes[index], share, colour: css(opening.palette[index]) }));
   const total = rows.reduce((sum, { share }) => sum + share, padding);
@@ -1020,24 +1096,17 @@ function drawShares(viewer) {
   return parts.shares.replaceChildren(...bars);
 }
 
+// Names, meanings, and which of the answer's divergences is theirs.
 const SPLIT_NAMES = {
-  content: ["content", "softmax of query · key alone"],
-  position: ["position", "softmax of the position bias alone"],
-  unmasked: ["no mask", "content and position, the mask off"],
+  content: ["content", "softmax of query · key alone", "content"],
+  position: ["position", "softmax of the position bias alone", "position"],
+  unmasked: ["no mask", "content and position, the mask off", "mask"],
 };
 
 function drawEdits(viewer) {
-  const { parts, state, opening, before, after, chosen } = viewer;
-  if (!opening.live) return;
-  for (const name of Object.keys(EDIT_NAMES)) parts.edits[name].checked = state.edits.includes(name);
-  const off = silenced(viewer);
-  parts.silence.disabled = !off;
-  parts.silence.textContent = !off ? "Choose a head to silence it"
-    : `${state.edits.includes(off) ? "Restore" : "Silence"} head ${state.head} of ${blockName(chosen)}`;
-  parts.silent.replaceChildren(...state.edits.filter((name) => name.startsWith("off-")).map((name) =>
-    button(`${name.slice(4).replaceAll("-", "·")} ×`, () => toggleEdit(viewer, name), {
-      title: "restore this head (stage·block·head)",
-    })));
+  const { parts, state, before, after } = viewer;
+  for (const [name, box] of Object.entries(parts.edits)) box.checked = state.edits.includes(name);
+  drawSilenced(viewer);
   parts.compare.hidden = !after;
   parts.compareText.hidden = !state.edits.length;
   parts.compareText.textContent = !after || !before ? viewer.trouble ?? "running the edited model …"
@@ -1045,29 +1114,49 @@ function drawEdits(viewer) {
       + `(${formatShare(after.flipped / before.labels.length)}) change their class.`;
 }
 
+function drawSilenced(viewer) {
+  const { parts, state, chosen } = viewer;
+  const off = silenced(viewer);
+  parts.silence.disabled = !off;
+  parts.silence.textContent = !off ? "Choose a head to silence it"
+    : `${state.edits.includes(off) ? "Restore" : "Silence"} head ${state.head} of ${blockName(chosen)}`;
+  const names = state.edits.filter((name) => name.startsWith("off-"));
+  if (parts.silent.dataset.shown === names.join()) return;
+  parts.silent.dataset.shown = names.join();
+  replaceChildren(parts.silent, names.map((name) => button(`${editName(name)} ×`, () => toggleEdit(viewer, name), {
+    title: "restore this head (stage·block·head)",
+  })), parts.over);
+}
+
+/** The query's split: Python's, or what the file's content patterns give. {trouble}, or null while it is awaited. */
+function splitNow(viewer) {
+  const { state: { stage, block, y, x }, opening, resting, geometry } = viewer;
+  if (!opening.kept) {
+    const answer = resting ? want(viewer, "split", "split", { stage, block, y, x }) : null;
+    if (!answer?.arrays) return answer;
+    const { content, position, unmasked } = answer.arrays;
+    return { ...answer.header, content: content.data, position: position.data, unmasked: unmasked.data };
+  }
+  const answer = want(viewer, "content", "content", { stage, block });
+  if (!answer?.arrays || !viewer.block) return answer?.trouble ? answer : null;
+  const { header: { span, divergence }, arrays: { levels } } = answer;
+  const { window, query } = locate(geometry, y, x);
+  return { window, query, divergence, ...splitOf(levels, span, viewer.block.bias.data, geometry.side, window, query) };
+}
+
 function drawSplit(viewer) {
-  const { parts, state, chosen, geometry, shares, opening } = viewer;
-  if (!opening.live) return undefined;
-  if (state.edits.length) return parts.split.replaceChildren(note("for the unedited model"));
+  const { parts, state, chosen, geometry, shares } = viewer;
+  if (patternEdits(viewer).length) return parts.split.replaceChildren(note("for the unedited model"));
   if (state.region || state.direction === "key") return parts.split.replaceChildren(note("for a single query"));
-  const args = { stage: state.stage, block: state.block, y: state.y, x: state.x };
-  const answer = viewer.resting ? want(viewer, "split", "split", args) : null;
-  if (answer?.trouble) return parts.split.replaceChildren(note(answer.trouble));
-  if (!answer || !shares) { parts.split.dataset.waiting = "true"; return undefined; }
-  delete parts.split.dataset.waiting;
-  const { header: { window, query, divergence }, arrays } = answer;
-  const mean = ({ data, shape: [heads, area] }) => {
-    const rows = state.head < 0 ? [...Array(heads).keys()] : [state.head];
-    return Float32Array.from({ length: area }, (_, key) => rows.reduce((sum, head) => sum + data[head * area + key], 0) / rows.length);
-  };
-  const distance = (part) => {
-    const each = state.head < 0 ? divergence[part] : [divergence[part][state.head]];
-    return each.reduce((sum, value) => sum + value, 0) / each.length;
-  };
-  const tiles = Object.entries(SPLIT_NAMES).map(([part, [name, meaning]]) => {
+  const split = splitNow(viewer);
+  if (split?.trouble) return parts.split.replaceChildren(note(split.trouble));
+  parts.split.toggleAttribute("data-waiting", !split || !shares);
+  if (!split || !shares) return undefined;
+  const marks = { query: split.query, seams: seamsOf(geometry, split.window) };
+  const tiles = Object.entries(SPLIT_NAMES).map(([part, [name, meaning, divergence]]) => {
     const canvas = make("canvas", { width: 64, height: 64, role: "img", "aria-label": `${name}: ${meaning}` });
-    drawTile(canvas, mean(arrays[part]), geometry.side, { query, seams: seamsOf(geometry, window) });
-    const nats = distance(part === "unmasked" ? "mask" : part);
+    drawTile(canvas, meanRow(split[part], geometry.area, state.head), geometry.side, marks);
+    const [nats] = meanRow(split.divergence[divergence], 1, state.head);
     return make("figure", { title: meaning }, canvas, make("figcaption", {}, name, make("small", {}, `KL ${nats.toFixed(2)} nat`)));
   });
   return parts.split.replaceChildren(...tiles, note(
@@ -1080,12 +1169,8 @@ function drawBias(viewer) {
   const key = `${state.stage}.${state.block}.${state.head}`;
   if (!block || parts.bias.dataset.shown === key) return;
   parts.bias.dataset.shown = key;
-  const [heads, side] = block.bias.shape;
-  const averaged = state.head < 0 ? [...Array(heads).keys()] : [state.head];
-  const table = new Float32Array(side * side);
-  for (const head of averaged) {
-    for (let at = 0; at < table.length; at++) table[at] += block.bias.data[head * table.length + at] / averaged.length;
-  }
+  const [, side] = block.bias.shape;
+  const table = meanRow(block.bias.data, side * side, state.head);
   const peak = table.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-6);
   const small = bitmap([side, side], (data) => {
     for (let at = 0; at < table.length; at++) {
@@ -1106,7 +1191,8 @@ function drawBias(viewer) {
 }
 
 /** The pixel whose strip is shown: the query, or in an offline file the nearest one that is kept. */
-function stripPixel({ opening: { stripEvery, size }, state }) {
+function stripPixel({ opening: { kept, size }, state }) {
+  const stripEvery = kept?.strip_every;
   if (!stripEvery) return [state.y, state.x].map((at) => 4 * Math.floor(at / 4)); // the finest tokens are 4 px wide
   return [state.y, state.x].map((at, axis) =>
     Math.min(size[axis] - 1, stripEvery * Math.floor(at / stripEvery) + Math.floor(stripEvery / 2)));
@@ -1128,38 +1214,61 @@ function cellPicture({ strip, bitmaps, colours }, index, tall, wide) {
   return kept[at];
 }
 
+/** Ask for the strip: when the pointer rests, or at once where it is at hand; meanwhile the last one stays. */
+function askForStrip(viewer) {
+  const { opening: { kept }, state, resting } = viewer;
+  if (kept ? !kept.strip_every : !resting) return;
+  const [y, x] = stripPixel(viewer);
+  const edits = asArgument(patternEdits(viewer));
+  viewer.strip = want(viewer, "strip", "strip", { kind: state.strip, y, x, ...edits }) ?? viewer.strip;
+}
+
 function drawStrip(viewer) {
   const { parts, state, opening, film } = viewer;
-  if (opening.stripEvery >= 0 && (viewer.resting || opening.stripEvery)) {
-    const [y, x] = stripPixel(viewer);
-    viewer.strip = want(viewer, "strip", "strip", { kind: state.strip, y, x, ...editsOf(state) }) ?? viewer.strip;
-  }
-  const shown = opening.stripEvery > 0 ? stripPixel(viewer) : [state.y, state.x];
-  const density = Math.min(2, window.devicePixelRatio || 1);
-  const [height, width] = opening.size;
-  const wide = Math.round(64 * density), scale = wide / width, tall = Math.round(height * scale);
+  askForStrip(viewer);
+  const shown = opening.kept?.strip_every ? stripPixel(viewer) : [state.y, state.x];
   parts.cells.forEach((each, index) => {
-    const { stage, block, cell, canvas } = each, geometry = editedGeometry(state, each);
-    const checked = stage === state.stage && block === state.block;
-    cell.setAttribute("aria-checked", String(checked));
-    cell.tabIndex = checked ? 0 : -1;
-    cell.classList.toggle("swv-playing", index === film);
-    if (canvas.width !== wide || canvas.height !== tall) [canvas.width, canvas.height] = [wide, tall];
-    const context = canvas.getContext("2d");
-    context.drawImage(cellPicture(viewer, index, tall, wide), 0, 0);
-    const outline = new Path2D();
-    for (const { top, left, bottom, right } of rectangles(geometry, locate(geometry, ...shown).window)) {
-      outline.rect(...toDevice(scale, top, left, bottom, right));
-    }
-    context.strokeStyle = "#fff";
-    context.lineWidth = density;
-    context.stroke(outline);
+    const checked = each === viewer.chosen;
+    each.cell.setAttribute("aria-checked", String(checked));
+    each.cell.tabIndex = checked ? 0 : -1;
+    each.cell.classList.toggle("swv-playing", index === film);
+    drawCell(viewer, each, index, shown);
   });
+  showIn(parts.strip, film == null ? viewer.chosen.cell : parts.cells[film].cell);
   parts.gif.disabled = parts.play.disabled = !viewer.strip?.arrays;
-  for (const [kind, node] of Object.entries(parts.kinds)) node.setAttribute("aria-pressed", String(kind === state.strip));
+  press(parts.kinds, state.strip);
   parts.play.textContent = film == null ? "▶ Play" : "■ Stop";
   parts.stripText.textContent = film != null ? filmText(viewer)
     : viewer.strip?.trouble ?? `${STRIP_NAMES[state.strip][1]}${state.region ? " For a region: of its middle." : ""}`;
+}
+
+const CELL_WIDTH = 80;
+
+/** A block's picture, and around the query's place in it the block's window. */
+function drawCell(viewer, each, index, [y, x]) {
+  const { canvas } = each;
+  const density = Math.min(2, window.devicePixelRatio || 1);
+  const [height, width] = viewer.opening.size;
+  const wide = Math.round(CELL_WIDTH * density), scale = wide / width, tall = Math.round(height * scale);
+  if (canvas.width !== wide || canvas.height !== tall) [canvas.width, canvas.height] = [wide, tall];
+  const context = canvas.getContext("2d");
+  context.drawImage(cellPicture(viewer, index, tall, wide), 0, 0);
+  const outline = new Path2D(), geometry = editedGeometry(viewer, each);
+  for (const { top, left, bottom, right } of rectangles(geometry, locate(geometry, y, x).window)) {
+    outline.rect(...toDevice(scale, top, left, bottom, right));
+  }
+  context.strokeStyle = "#fff";
+  context.lineWidth = density;
+  context.stroke(outline);
+}
+
+/** Scroll a box, and nothing around it, until a child of it shows; once, so that it can be scrolled away again. */
+function showIn(box, child) {
+  if (box.shown === child) return;
+  box.shown = child;
+  const [outer, inner] = [box.getBoundingClientRect(), child.getBoundingClientRect()];
+  box.scrollLeft += Math.max(0, inner.right - outer.right) + Math.min(0, inner.left - outer.left);
+  box.scrollTop += Math.max(0, inner.bottom - outer.bottom) + Math.min(0, inner.top - outer.top);
 }
 
 function filmText({ strip, film, opening, state }) {
@@ -1171,8 +1280,7 @@ function filmText({ strip, film, opening, state }) {
 }
 
 function drawWords(viewer) {
-  const { parts, state, opening, geometry, pointer, before, after } = viewer;
-  const segmentation = after ?? before;
+  const { parts, state, opening, geometry, pointer, segmentation } = viewer;
   const describe = (y, x) => {
     if (!segmentation) return "…";
     const index = y * opening.size[1] + x, { data, step } = segmentation.confidence;
@@ -1188,9 +1296,16 @@ function drawWords(viewer) {
       + `Window ${window} of ${geometry.windows}, ${geometry.side} × ${geometry.side} tokens of ${geometry.stride} px.`;
   parts.readout.textContent = words + (pointer && (state.locked || state.region) ? underPointer(viewer, describe) : "");
   parts.scaleMax.textContent = scaleText(viewer);
-  parts.direction.textContent = state.direction === "query" ? "What does it look at?" : "Who looks at it?";
-  parts.direction.setAttribute("aria-pressed", String(state.direction === "key"));
+  parts.hint.textContent = hintText(state);
+  press(parts.ways, state.direction);
   for (const layer of LAYERS) parts.layers[layer].checked = state.layers.includes(layer);
+}
+
+/** What can be done next; that the query is locked is said in words, not only by a thicker frame. */
+function hintText({ locked, region }) {
+  if (region) return "A region is locked: click the picture or press Esc to drop it.";
+  if (locked) return "Locked: click the picture or press Space to free the query.";
+  return "Click to lock the query, drag to ask for a region; ? lists the keys.";
 }
 
 /** What the brightest colour stands for. */
@@ -1228,8 +1343,10 @@ function toggleLayer(viewer, layer) {
 }
 
 function toggleEdit(viewer, name) {
-  const { state } = viewer;
-  state.edits = state.edits.includes(name) ? state.edits.filter((each) => each !== name) : [...state.edits, name].sort();
+  const { state, opening } = viewer;
+  const others = state.edits.filter((each) => each !== name);
+  if (others.length < state.edits.length) state.edits = others;
+  else state.edits = opening.kept ? [name] : [...others, name].sort();
   changed(viewer, "base");
 }
 
@@ -1392,8 +1509,8 @@ function composite(viewer) {
 function captionOf(viewer) {
   const { opening, chosen, state } = viewer;
   const what = state.region ? `region [${state.region.join(", ")}]` : `${state.direction} y ${state.y}, x ${state.x}`;
-  const block = `${blockName(chosen)} (${kindOf(editedGeometry(state, chosen))}-MSA)`;
-  return [opening.title, block, headName(state.head, chosen.heads), what, ...state.edits, `brightest ${scaleText(viewer)}`].join(", ");
+  const block = `${blockName(chosen)} (${kindOf(editedGeometry(viewer, chosen))}-MSA)`;
+  return [opening.title, block, headName(state.head, chosen.heads), what, ...state.edits.map(editName), `brightest ${scaleText(viewer)}`].join(", ");
 }
 
 function download(blob, name) {

@@ -5,17 +5,22 @@ from __future__ import annotations
 import base64
 import gzip
 import html
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
-from swinviz.explorer.payload import answer, opening
+from swinviz.explorer.edits import WHOLE_MODEL
+from swinviz.explorer.payload import Kept, answer, opening
 from swinviz.explorer.session import BlockKey, Session
+from swinviz.files import replacing
 
 __all__ = ["DEFAULT_BUDGET", "save_html", "script", "style"]
 
 DEFAULT_BUDGET = 20_000_000
 """Bytes that an offline file may have, unless another number is asked for."""
+
+_SLACK = 500
+"""Bytes set aside for the list of what was left out, whose compressed length is known only at the end."""
 
 _STRIPS_A_SIDE = 6
 """Queries along the longer side of the picture whose strips an offline file holds."""
@@ -62,8 +67,10 @@ def save_html(
 ) -> list[BlockKey]:
     """Write the viewer, the picture and the patterns into one file that opens with no network.
 
-    Blocks are kept from the deepest to the first while they fit: the first stage's are the largest and look
-    the least far. Then come the strips of a coarse grid of queries. What was left out, the file says itself.
+    In this order, as far as there is room: the segmentations under each edit; the strips of a coarse grid of
+    queries; the patterns of the blocks, from the deepest to the first, because the first stage's are the
+    largest and look the least far; and in the same order the content patterns, for the split into content,
+    position and mask. What was left out, the file says itself.
 
     Args:
         session: the model and image.
@@ -72,37 +79,69 @@ def save_html(
         budget: most bytes the file may have.
 
     Returns:
-        (stage, block) of the blocks that were left out.
+        (stage, block) of the blocks whose patterns were left out.
 
     Raises:
         ValueError: the picture alone is larger than the budget.
     """
-    kept = {"segmentation": _encode(answer(session, "segmentation"))}
-    room = budget - len(_page(session, state, kept | {"open": _encode(opening(session))}))
-    if room < 0:
+    shelf = _Shelf()
+    shelf.put("segmentation", answer(session, "segmentation"))
+    everything_left_out = Kept(WHOLE_MODEL, list(session.geometries), list(session.geometries), 1)
+    page = _page(session, state, shelf.messages | {"open": _encode(opening(session, everything_left_out))})
+    shelf.room = budget - len(page.encode()) - _SLACK
+    if shelf.room < 0:
         raise ValueError(f"the picture alone needs more than the budget of {budget} bytes: raise budget=.")
+    deepest_first = list(reversed(session.geometries))
+    kept = Kept(
+        edits=[name for name in WHOLE_MODEL if _keep(shelf, session, "segmentation", edits=name)],
+        strip_every=_keep_strips(shelf, session),
+        no_patterns=[key for key in deepest_first if not _keep_block(shelf, session, "block", key)][::-1],
+        no_content=[key for key in deepest_first if not _keep_block(shelf, session, "content", key)][::-1],
+    )
+    shelf.put("open", opening(session, kept))
+    with replacing(path) as temporary:
+        temporary.write_text(_page(session, state, shelf.messages), encoding="utf-8")
+    return list(kept.no_patterns)
+
+
+class _Shelf:
+    """Answers by the key that the script looks them up by, and how many bytes may still be added."""
+
+    def __init__(self) -> None:
+        self.messages: dict[str, str] = {}
+        self.room = 0
+
+    def put(self, key: str, message: bytes) -> None:
+        """Add an answer, whether there is room or not."""
+        self.messages[key] = _encode(message)
+
+    def put_if_room(self, messages: Mapping[str, bytes], *, share: float = 1.0) -> bool:
+        """Add answers if all of them fit into a share of the room that is left; return whether they did."""
+        encoded = {key: _encode(message) for key, message in messages.items()}
+        size = sum(len(_element(key, text)) + 1 for key, text in encoded.items())
+        if size > share * self.room:
+            return False
+        self.messages |= encoded
+        self.room -= size
+        return True
+
+
+def _keep(shelf: _Shelf, session: Session, name: str, **arguments: int | str) -> bool:
+    return shelf.put_if_room({_key(name, **arguments): answer(session, name, arguments)})
+
+
+def _keep_block(shelf: _Shelf, session: Session, name: str, block: BlockKey) -> bool:
+    return _keep(shelf, session, name, stage=block[0], block=block[1])
+
+
+def _keep_strips(shelf: _Shelf, session: Session) -> int:
+    """Add the strips of a grid of queries; return its spacing in pixels, or 0 if there is no room."""
     every = _strip_spacing(session)
-    strips = {_key("strip", **arguments): _encode(answer(session, "strip", arguments | {"coarse": True}))
-              for arguments in _strip_queries(session, every)}  # fmt: skip
-    room_for_strips = room // 4
-    if _size(strips) <= room_for_strips:
-        kept |= strips
-        room -= _size(strips)
-    else:
-        every = -1
-    missing = []
-    for stage, block in reversed(session.geometries):
-        key = _key("block", stage=stage, block=block)
-        message = {key: _encode(answer(session, "block", {"stage": stage, "block": block}))}
-        if _size(message) <= room:
-            kept |= message
-            room -= _size(message)
-        else:
-            missing.append((stage, block))
-    missing.reverse()
-    kept["open"] = _encode(opening(session, live=False, missing=missing, strip_every=every))
-    Path(path).write_text(_page(session, state, kept), encoding="utf-8")
-    return missing
+    strips = {
+        _key("strip", **arguments): answer(session, "strip", arguments | {"coarse": True})
+        for arguments in _strip_queries(session, every)
+    }
+    return every if shelf.put_if_room(strips, share=0.25) else 0
 
 
 def _strip_spacing(session: Session) -> int:
@@ -123,10 +162,6 @@ def _strip_queries(session: Session, every: int) -> Iterator[dict[str, int | str
 def _key(name: str, **arguments: int | str) -> str:
     """The key that the script looks an answer up by (`requestKey` in explorer.js)."""
     return f"{name}?" + "&".join(f"{key}={arguments[key]}" for key in sorted(arguments))
-
-
-def _size(messages: dict[str, str]) -> int:
-    return sum(len(_element(key, message)) + 1 for key, message in messages.items())
 
 
 def _element(key: str, message: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MAGIC", "Fixed", "Rows", "fixed_point", "pack", "quantise_rows", "unpack"]
+__all__ = ["MAGIC", "Fixed", "Rows", "fixed_point", "pack", "quantise_logs", "quantise_rows", "unpack"]
 
 MAGIC = b"SWV1"
 """How every message begins: the format and its version."""
@@ -81,6 +81,29 @@ def quantise_rows(probabilities: NDArray[Any]) -> Rows:
     stored = peaks.integers[..., None] * np.float32(peaks.step)
     relative = np.divide(probabilities, stored, out=np.zeros_like(probabilities), where=stored > 0)
     return Rows(np.clip(np.rint(255 * relative), 0, 255).astype(np.uint8), peaks)
+
+
+def quantise_logs(probabilities: NDArray[Any], span: float) -> NDArray[np.uint8]:
+    """Store the logarithms of rows in a byte a value, each row relative to its own largest value.
+
+    What a row of logarithms says survives when others are added to it, which even levels do not: a small
+    probability may become a large one.
+
+    Args:
+        probabilities: (..., N), 0..1.
+        span: natural logarithm of how far below the largest value the smallest stored one is, in nats.
+
+    Returns:
+        Levels: 255 for the largest value, 0 for all that are `span` or more below it. A value in between is
+        off by a factor of at most e**(span / 510).
+
+    >>> quantise_logs(np.exp([[0.0, -6.0, -20.0]]), span=12).tolist()
+    [[255, 128, 0]]
+    """
+    with np.errstate(divide="ignore"):  # what has come to nothing has the logarithm -inf, and the level 0
+        logs = np.log(probabilities)
+    below = logs.max(axis=-1, keepdims=True) - logs
+    return np.rint(255 * (1 - np.clip(below / span, 0, 1))).astype(np.uint8)
 
 
 def pack(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any] | Fixed]) -> bytes:

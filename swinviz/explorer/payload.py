@@ -4,13 +4,14 @@ open           the picture, the classes, where every block's windows lie (the mo
 segmentation   labels and confidence; with edits, also how many pixels they flip
 block          one block's patterns, a byte a value
 split          one query's content, position and unmasked patterns
+content        one block's content patterns in a byte a value, from which an offline file makes the split
 strip          what a query can see, or is made of, after each block
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -19,14 +20,17 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from swinviz.attention import bias_table_image, reachable_pixels, rollout_from
+from swinviz.attention import PatternSplit, bias_table_image, reachable_pixels, rollout_from
 from swinviz.attention.places import positions
 from swinviz.explorer.edits import EditNames, parse_edits
-from swinviz.explorer.packet import Fixed, fixed_point, pack, quantise_rows
+from swinviz.explorer.packet import Fixed, fixed_point, pack, quantise_logs, quantise_rows
 from swinviz.explorer.session import BlockKey, Session
 from swinviz.geometry import WindowGeometry
 
-__all__ = ["answer", "opening"]
+__all__ = ["Kept", "answer", "opening"]
+
+_CONTENT_SPAN = 12.0
+"""Nats below a row's largest content probability that are still told apart: down to 6 in a million."""
 
 Arguments = Mapping[str, Any]
 Arrays = dict[str, NDArray[Any] | Fixed]
@@ -51,16 +55,29 @@ def answer(session: Session, name: str, arguments: Arguments | None = None) -> b
     return _ANSWERS[name](session, arguments or {})
 
 
-def opening(
-    session: Session, *, live: bool = True, missing: Sequence[BlockKey] = (), strip_every: int = 0
-) -> bytes:
+@dataclass(frozen=True)
+class Kept:
+    """What a file with no Python behind it holds.
+
+    Attributes:
+        edits: names of the edits, one at a time, whose segmentations it holds.
+        no_patterns: (stage, block) of the blocks whose patterns it does not hold.
+        no_content: (stage, block) of the blocks whose content patterns it does not hold.
+        strip_every: grid, in pixels, of the queries whose strips it holds; 0 for none.
+    """
+
+    edits: Sequence[str] = ()
+    no_patterns: Sequence[BlockKey] = ()
+    no_content: Sequence[BlockKey] = ()
+    strip_every: int = 0
+
+
+def opening(session: Session, kept: Kept | None = None) -> bytes:
     """Answer "open": the picture, and what there is to ask for.
 
     Args:
         session: the model and image.
-        live: whether Python stays behind the viewer.
-        missing: blocks whose patterns an offline file does not hold.
-        strip_every: grid, in pixels, of the queries whose strips an offline file holds; 0 for all.
+        kept: what an offline file holds; None where Python stays behind the viewer.
     """
     config = session.model.config
     header = {
@@ -69,9 +86,7 @@ def opening(
         "size": session.size,
         "classes": config.classes,
         "palette": config.palette,
-        "live": live,
-        "missing": missing,
-        "stripEvery": strip_every,
+        "kept": None if kept is None else asdict(kept),
         "blocks": [
             {
                 "stage": stage,
@@ -129,11 +144,19 @@ def _split(session: Session, arguments: Arguments) -> bytes:
         for name in ("content", "unmasked")
     }
     arrays["position"] = np.ascontiguousarray(split.position[:, query].numpy())
-    divergences = {
-        part: getattr(split, f"kl_{part}").double().tolist() for part in ("content", "position", "mask")
-    }
-    header = {"kind": "split", "window": window, "query": query, "divergence": divergences}
+    header = {"kind": "split", "window": window, "query": query, "divergence": _divergences(split)}
     return pack(header, arrays)
+
+
+def _content(session: Session, arguments: Arguments) -> bytes:
+    split = session.split(_block_of(session, arguments))
+    header = {"kind": "content", "span": _CONTENT_SPAN, "divergence": _divergences(split)}
+    return pack(header, {"levels": quantise_logs(split.content[0].numpy(), _CONTENT_SPAN)})  # nW nH N N
+
+
+def _divergences(split: PatternSplit) -> dict[str, list[float]]:
+    parts = ("content", "position", "mask")
+    return {part: getattr(split, f"kl_{part}").double().tolist() for part in parts}
 
 
 def _strip(session: Session, arguments: Arguments) -> bytes:
@@ -197,5 +220,6 @@ _ANSWERS: dict[str, Callable[[Session, Arguments], bytes]] = {
     "segmentation": _segmentation,
     "block": _block,
     "split": _split,
+    "content": _content,
     "strip": _strip,
 }

@@ -1,0 +1,17 @@
+"""Speed and memory beside transformers: the same weights and images, in one process, turn by turn."""
+
+from swinviz.benchmark.contest import Contest, Entry, roof_gflops
+from swinviz.benchmark.inference import capture_contest, head_contest, model_contest
+from swinviz.benchmark.scaling import scaling
+from swinviz.benchmark.training import training_contest
+
+__all__ = [
+    "Contest",
+    "Entry",
+    "capture_contest",
+    "head_contest",
+    "model_contest",
+    "roof_gflops",
+    "scaling",
+    "training_contest",
+]

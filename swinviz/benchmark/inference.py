@@ -1,0 +1,167 @@
+"""Segmenting: the whole model, its decode head alone, and what looking inside costs."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from swinviz.benchmark.contest import Contest, Run, hold
+from swinviz.checkpoints import to_hub_format
+from swinviz.errors import SwinvizError
+from swinviz.hooks import capture
+from swinviz.segmenter import SwinUPerNet
+
+__all__ = ["capture_contest", "head_contest", "model_contest", "transformers_model"]
+
+
+@torch.inference_mode()
+def model_contest(
+    model: SwinUPerNet,
+    images: Tensor,
+    *,
+    rounds: int = 7,
+    compiled: bool = False,
+    peer: bool = True,
+    progress: bool = True,
+) -> Contest:
+    """Compare whole forward passes, from normalised images to logits of every pixel.
+
+    Args:
+        model: in evaluation mode, on the device to be measured.
+        images: (B, 3, H, W).
+        rounds: how often each contestant runs.
+        compiled: measure torch.compile too, which takes minutes to begin.
+        peer: measure transformers too, as the reference.
+        progress: show a bar.
+
+    Raises:
+        SwinvizError: `peer` is asked for and transformers is not installed.
+    """
+    prepared = model.for_inference()
+    rounded = model.for_inference(dtype=torch.bfloat16, channels_last=images.is_cuda)
+    runs: dict[str, Run] = {
+        "swinviz": lambda: model(images),
+        "swinviz, for inference": lambda: prepared(images),
+        "swinviz, for inference, bfloat16": lambda: rounded(images.bfloat16()),
+    }
+    if compiled:
+        fast = model.for_inference(dtype=torch.bfloat16, compile=True, channels_last=images.is_cuda)
+        runs["swinviz, bfloat16, compiled"] = lambda: fast(images.bfloat16())
+    if peer:
+        theirs = transformers_model(model)
+        runs = _with_peer(lambda: theirs(images).logits, images.device) | runs
+    return hold(
+        f"whole model, input {_shape(images)}",
+        runs,
+        model.device,
+        exact=model(images),
+        rounds=rounds,
+        operations=_plain_operations(lambda: model(images), model),
+        progress=progress,
+    )
+
+
+@torch.inference_mode()
+def head_contest(
+    model: SwinUPerNet, images: Tensor, *, rounds: int = 7, peer: bool = True, progress: bool = True
+) -> Contest:
+    """Compare decode heads alone, from the backbone's maps to logits (B, K, H/4, W/4).
+
+    Args:
+        model: in evaluation mode, on the device to be measured.
+        images: (B, 3, H, W); their maps are computed once, for everybody.
+        rounds: how often each contestant runs.
+        peer: measure transformers too, as the reference.
+        progress: show a bar.
+
+    Raises:
+        SwinvizError: `peer` is asked for and transformers is not installed.
+    """
+    features = model.features(images)
+    rounded_features = [level.bfloat16() for level in features]
+    prepared, rounded = model.for_inference(), model.for_inference(dtype=torch.bfloat16)
+    runs: dict[str, Run] = {
+        "swinviz": lambda: model.decode(features),
+        "swinviz, for inference": lambda: prepared.decode(features),
+        "swinviz, for inference, bfloat16": lambda: rounded.decode(rounded_features),
+    }
+    if peer:
+        theirs = transformers_model(model).decode_head
+        runs = _with_peer(lambda: theirs(features), images.device) | runs
+    return hold(
+        f"decode head, input {_shape(images)}",
+        runs,
+        model.device,
+        exact=model.decode(features),
+        rounds=rounds,
+        operations=_plain_operations(lambda: model.decode(features), model),
+        progress=progress,
+    )
+
+
+@torch.inference_mode()
+def capture_contest(model: SwinUPerNet, images: Tensor, *, rounds: int = 7, progress: bool = True) -> Contest:
+    """Measure what it costs to capture a block's attention pattern, which the fused kernel never makes.
+
+    Args:
+        model: in evaluation mode, on the device to be measured.
+        images: (B, 3, H, W).
+        rounds: how often each way runs.
+        progress: show a bar.
+    """
+    prepared = model.for_inference()
+    depths = model.config.backbone.depths
+    blocks = {f"stage {stage}": f"stages.{stage}.blocks.1.attn.pattern" for stage in (0, len(depths) - 1)}
+
+    def capturing(name: str) -> Run:
+        def run() -> Tensor:
+            with capture(prepared, name):
+                return prepared(images)
+
+        return run
+
+    runs: dict[str, Run] = {"nothing captured": lambda: prepared(images)}
+    runs |= {f"a pattern of {where}": capturing(name) for where, name in blocks.items()}
+    title = f"capture, input {_shape(images)}"
+    return hold(title, runs, model.device, exact=prepared(images), rounds=rounds, progress=progress)
+
+
+def transformers_model(model: SwinUPerNet) -> Any:
+    """Make transformers' UperNetForSemanticSegmentation with the same weights, in evaluation mode.
+
+    Raises:
+        SwinvizError: transformers is not installed.
+    """
+    try:
+        from transformers import UperNetForSemanticSegmentation
+    except ImportError as error:
+        raise SwinvizError(
+            'transformers is not installed: run pip install "swinviz[test]", or leave it out with --no-peer.'
+        ) from error
+    with tempfile.TemporaryDirectory() as folder:
+        to_hub_format(model, folder)
+        theirs: Any = UperNetForSemanticSegmentation.from_pretrained(folder)
+        return theirs.to(model.device).eval()
+
+
+def _with_peer(run: Run, device: torch.device) -> dict[str, Run]:
+    def rounded() -> Tensor:
+        with torch.autocast(device.type, torch.bfloat16):
+            return run()
+
+    return {"transformers": run, "transformers, bfloat16 autocast": rounded}
+
+
+def _plain_operations(run: Run, model: SwinUPerNet) -> float:
+    """Count the operations of a turn with the fusion in its direct form, as everybody else needs them."""
+    with capture(model, "head.fusion.*"), FlopCounterMode(display=False) as counter:
+        run()
+    return float(counter.get_total_flops())
+
+
+def _shape(images: Tensor) -> str:
+    return "x".join(map(str, images.shape))

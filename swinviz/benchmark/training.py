@@ -1,0 +1,88 @@
+"""A training step up to the gradients; the optimiser that follows is the same for everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from swinviz.benchmark.contest import Contest, Run, hold
+from swinviz.benchmark.inference import transformers_model
+from swinviz.enlarging import enlarge
+from swinviz.segmenter import SwinUPerNet
+from swinviz.training.recipe import Objective
+from swinviz.upernet import Fusion
+
+__all__ = ["training_contest"]
+
+
+class PlainFusion(Fusion):
+    """The fusion as mmsegmentation writes it: enlarge every level, concatenate, convolve."""
+
+    def convolve(self, levels: list[Tensor]) -> Tensor:
+        """Fuse maps (B, C, h_i, w_i), finest first, into (B, C, h_0, w_0)."""
+        size = levels[0].shape[-2:]
+        together = torch.cat([enlarge(level, size) for level in levels], dim=1)
+        return F.conv2d(together, self.conv.weight, padding=1)
+
+
+def training_contest(
+    model: SwinUPerNet,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    rounds: int = 3,
+    peer: bool = True,
+    progress: bool = True,
+) -> Contest:
+    """Compare the time to the gradients of both heads' losses.
+
+    Stochastic depth and dropout are left out: they draw random numbers, and without them everybody computes
+    the same loss, which is compared.
+
+    Args:
+        model: on the device to be measured; copies of it are trained.
+        images: (B, 3, H, W), B at least 2.
+        labels: (B, H, W), class numbers.
+        rounds: how often each contestant runs.
+        peer: measure transformers too.
+        progress: show a bar.
+
+    Raises:
+        SwinvizError: `peer` is asked for and transformers is not installed.
+    """
+    ours, plain = _steady_copy(model), _steady_copy(model)
+    fusion = plain.head.fusion
+    plain.head.fusion = PlainFusion(model.config.head.channels, len(fusion.points)).to(model.device)
+    plain.head.fusion.load_state_dict(fusion.state_dict())
+    runs = {
+        "written plainly": _step(plain, lambda: Objective(plain, 0.4)(images, labels)[0]),
+        "swinviz": _step(ours, lambda: Objective(ours, 0.4)(images, labels)[0]),
+    }
+    if peer:
+        theirs = transformers_model(ours).train()
+        runs["transformers"] = _step(theirs, lambda: theirs(pixel_values=images, labels=labels).loss)
+    title = f"training step, input {'x'.join(map(str, images.shape))}"
+    exact = runs["written plainly"]()
+    return hold(title, runs, model.device, exact=exact, rounds=rounds, progress=progress)
+
+
+def _steady_copy(model: SwinUPerNet) -> SwinUPerNet:
+    """The same weights in training mode, without anything random."""
+    backbone = replace(model.config.backbone, drop_path_rate=0.0)
+    copy = SwinUPerNet(replace(model.config, backbone=backbone, head=replace(model.config.head, dropout=0.0)))
+    copy.load_state_dict(model.state_dict())
+    return copy.to(model.device).train()
+
+
+def _step(model: nn.Module, loss_of: Callable[[], Tensor]) -> Run:
+    def run() -> Tensor:
+        model.zero_grad()
+        loss = loss_of()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch's
+        return loss.detach()
+
+    return run
