@@ -128,6 +128,21 @@ def test_a_refusal_says_what_to_do(server: FileServer, folder: Path, status: int
     assert kept(folder) == []
 
 
+@pytest.mark.parametrize("seconds", [0, 4e9], ids=["1970", "2096"])
+def test_the_clock_decides_nothing_about_what_is_kept(
+    server: FileServer, folder: Path, seconds: float
+) -> None:
+    folder.mkdir(parents=True)
+    names = [server.published.name + suffix for suffix in (".part", ".lock")]
+    for name, content in zip(names, (CONTENT[:1234], b""), strict=True):
+        (folder / name).write_bytes(content)
+        os.utime(folder / name, (seconds, seconds))
+    path = fetch(server.published, folder, progress=False)
+    os.utime(path, (seconds, seconds))
+    assert fetch(server.published, folder, progress=False).read_bytes() == CONTENT
+    assert server.requests == ["bytes=1234-"]
+
+
 def test_a_stalled_server_is_given_up(server: FileServer, folder: Path) -> None:
     server.stall_after = 0
     start = time.monotonic()

@@ -383,6 +383,40 @@ def test_damaged_progress_is_named(model: SwinUPerNet, tmp_path: Path) -> None:
         evaluate(model, Pictures(2), state=tmp_path, progress=False)
 
 
+def test_a_full_disk_costs_progress_but_no_figure(
+    model: SwinUPerNet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = evaluate(model, Pictures(4), progress=False)
+    evaluate(model, Pictures(4), limit=2, state=tmp_path, progress=False)
+    (saved,) = tmp_path.iterdir()
+
+    def full(file: Any, **_arrays: object) -> None:
+        file.write(b"PK")
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez", full)
+        assert evaluate(model, Pictures(4), state=tmp_path, progress=False).images == whole.images
+    assert "No space left on device" in caplog.text
+    assert list(tmp_path.iterdir()) == [saved]
+    assert evaluate(model, Pictures(4), state=tmp_path, progress=False).images == whole.images
+
+
+@pytest.mark.parametrize("clock", [(4e18, 0, -1e18), (0, 0, 0)], ids=["runs backwards", "stands still"])
+def test_progress_adds_up_whatever_the_clock_says(
+    model: SwinUPerNet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: tuple[float, ...]
+) -> None:
+    whole, times = evaluate(model, Pictures(6), progress=False), map(int, clock)
+    monkeypatch.setattr(time, "time_ns", lambda: next(times))
+    for at in (2, 4):
+        with pytest.raises(KeyboardInterrupt):
+            evaluate(model, Interrupting(6, at), state=tmp_path, progress=False)
+    data = Pictures(6)
+    resumed = evaluate(model, data, state=tmp_path, progress=False)
+    assert set(data.read) <= {0, 4, 5}
+    assert resumed.images == whole.images
+
+
 def test_a_smaller_limit_than_was_done_is_refused(model: SwinUPerNet, tmp_path: Path) -> None:
     evaluate(model, Pictures(3), limit=2, state=tmp_path, progress=False)
     with pytest.raises(DatasetError, match="covers 2 images, more than the limit of 1"):

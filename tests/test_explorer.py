@@ -295,6 +295,26 @@ def test_an_offline_file_keeps_to_its_budget_and_says_what_it_left_out(
         save_html(session, path, budget=1000)
 
 
+def test_a_full_disk_leaves_the_offline_file_of_before(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "mein Bild 画.html"
+    save_html(session, path)
+    before = path.read_bytes()
+    opened = Path.open
+
+    def write_half(self: Path, text: str, **_named: object) -> None:
+        with opened(self, "w") as file:
+            file.write(text[: len(text) // 2])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", write_half)
+    with pytest.raises(OSError, match="No space left"):
+        save_html(session, path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_hostile_title_or_state_cannot_leave_its_place_in_the_file(
     model: SwinUPerNet, photo: np.ndarray, tmp_path: Path
 ) -> None:

@@ -95,6 +95,16 @@ def test_damaged_state_is_passed_over_for_the_one_before(
     assert "state-00000012.pt cannot be read" in caplog.text
 
 
+def test_newest_state_is_the_last_step_whatever_the_clock_says(tmp_path: Path) -> None:
+    with pytest.raises(PowerCutError):
+        run(tmp_path, watchers=(StopAt(10),))
+    for file, year in zip(training.state.state_files(tmp_path), (1971, 2099), strict=True):
+        seconds = (year - 1970) * 365 * 86400
+        os.utime(file, (seconds, seconds))
+    run(tmp_path, watchers=(JsonLines(tmp_path / "log.jsonl"),))
+    assert losses(tmp_path)[0][0] == 9, "it went on from an older state"
+
+
 def test_what_a_kill_left_half_written_is_cleared_away(tmp_path: Path) -> None:
     (tmp_path / ".swinviz-0123456789abcdef.pt").write_bytes(b"half")
     run(tmp_path)
