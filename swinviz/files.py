@@ -1,4 +1,4 @@
-"""Writing files so that a reader finds the old one or the new one, and never half of either."""
+"""Files that are there or not, whatever the permissions; files that are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["replacing"]
+__all__ = ["is_there", "replacing"]
+
+
+def is_there(path: Path) -> bool:
+    """Tell whether a file is there for this user: one in a folder that they may not enter is not."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 @contextmanager

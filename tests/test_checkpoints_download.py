@@ -15,10 +15,12 @@ import numpy as np
 import pytest
 from file_server import FileServer, serving, sha256
 from models import tiny_model
+from permissions import bound_by_permissions
 
 from swinviz import presets
-from swinviz.checkpoints import download, load, loading, save
+from swinviz.checkpoints import available, download, load, loading, save
 from swinviz.checkpoints.download import Published, fetch
+from swinviz.cli import main
 from swinviz.errors import DownloadError
 
 CONTENT = np.random.default_rng(0).bytes(3_000_000)
@@ -202,12 +204,31 @@ def test_a_cache_that_cannot_be_made_names_the_variable(server: FileServer, tmp_
         fetch(server.published, tmp_path / "file" / "cache", progress=False)
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
-def test_a_cache_that_cannot_be_written_to_names_the_variable(server: FileServer, folder: Path) -> None:
-    folder.mkdir(parents=True)
-    folder.chmod(0o500)
-    with pytest.raises(DownloadError, match="SWINVIZ_CACHE"):
+@pytest.mark.parametrize("mode", [0o500, 0], ids=["read", "not even enter"])
+def test_a_cache_that_cannot_be_written_to_names_the_variable(
+    server: FileServer, folder: Path, mode: int
+) -> None:
+    folder.mkdir(parents=True, mode=mode)
+    with bound_by_permissions(), pytest.raises(DownloadError, match=r"Permission denied.*SWINVIZ_CACHE"):
         fetch(server.published, folder, progress=False)
+    folder.chmod(0o700)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_cache_that_may_not_be_entered_leaves_the_models_that_need_none(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SWINVIZ_CACHE", str(folder))
+    monkeypatch.setattr(loading, "cached_on_hub", lambda _: None)
+    folder.mkdir(parents=True, mode=0)
+    with bound_by_permissions():
+        assert [line.preset.name for line in available() if line.path] == ["nano"]
+        assert load("auto").config.num_classes == 18
+        assert main(["doctor"]) == 0
+        with pytest.raises(DownloadError, match=r"Permission denied.*SWINVIZ_CACHE"):
+            load("swin-t", progress=False)
+    folder.chmod(0o700)  # or pytest could not clear it away
+    assert str(folder) in capsys.readouterr().out
 
 
 def test_a_full_cache_serves_a_read_only_user(server: FileServer, folder: Path) -> None:

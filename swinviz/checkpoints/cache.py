@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from swinviz.checkpoints.hub import cached_on_hub
+from swinviz.files import is_there
 from swinviz.presets import PRESETS, Preset
 
 __all__ = ["Available", "available", "cache_folder", "find_cached", "packaged_weights"]
@@ -57,7 +58,7 @@ def find_cached(preset: Preset) -> Path | None:
     if preset.name == "nano":
         return packaged_weights() if packaged_weights().is_file() else None
     path = cache_folder() / preset.file
-    if preset.file and path.is_file():
+    if preset.file and is_there(path):
         return path
     return cached_on_hub(preset.hub_id) if preset.hub_id else None
 

@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from swinviz.errors import DownloadError
+from swinviz.files import is_there
 
 __all__ = ["Published", "fetch", "is_intact"]
 
@@ -47,7 +48,7 @@ class Published:
 
 def is_intact(path: Path, sha256_start: str) -> bool:
     """Tell whether a file is there and its sha256 begins with these hex digits."""
-    if not path.is_file():
+    if not is_there(path):
         return False
     digest = hashlib.sha256()
     with path.open("rb") as file:

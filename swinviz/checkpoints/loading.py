@@ -20,6 +20,7 @@ from swinviz.checkpoints.keys import translate
 from swinviz.checkpoints.reading import Contents, read
 from swinviz.config import ModelConfig
 from swinviz.errors import CheckpointError
+from swinviz.files import is_there
 from swinviz.presets import PRESETS, Preset
 from swinviz.segmenter import SwinUPerNet
 
@@ -100,7 +101,7 @@ def _locate_preset(preset: Preset, progress: bool) -> Path:
                 f"The package lacks its own weights, {packaged_weights()}: install it again."
             )
         return packaged_weights()
-    if not preset.file or not (cache_folder() / preset.file).exists():
+    if not preset.file or not is_there(cache_folder() / preset.file):
         if preset.hub_id and (path := cached_on_hub(preset.hub_id)):
             return path  # the same weights, fetched for another program
         if not preset.file:

@@ -71,7 +71,8 @@ def _devices() -> list[str]:
 def _print_models() -> bool:
     """Print what models there are; return whether nano, which comes with the package, is one of them."""
     folder = cache_folder()
-    state = "writable" if os.access(folder if folder.exists() else folder.parent, os.W_OK) else "not writable"
+    nearest = next(place for place in (folder, *folder.absolute().parents) if os.access(place, os.F_OK))
+    state = "writable" if os.access(nearest, os.W_OK) else "not writable"
     print(f"models (cache: {folder}, {state})")
     found = {entry.preset.name: entry for entry in available()}
     for name, entry in found.items():

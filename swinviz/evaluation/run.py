@@ -157,8 +157,8 @@ class _Counter:
             self.shards.write(self.name, self.measured)
         except OSError as error:
             _logger.warning(
-                "progress could not be saved in %s (%s); the evaluation goes on, and what was saved before is "
-                "still there.", self.shards.folder, error,
+                "progress could not be saved in %s (%s); the evaluation goes on, and what was saved before "
+                "is still there.", self.shards.folder, error,
             )  # fmt: skip
 
 
