@@ -114,7 +114,7 @@ def test_opening_runs_no_model_so_the_picture_is_there_at_once(model: SwinUPerNe
     unrunnable = Unrunnable(model.config).eval()
     header, found = unpack(answer(Session(unrunnable, photo), "open"))
     assert (found["image"] == photo).all()
-    assert header["live"] is True
+    assert header["kept"] is None  # Python is there
     assert [(block["stage"], block["block"]) for block in header["blocks"]] == [
         (0, 0),
         (0, 1),
@@ -273,8 +273,12 @@ def test_an_offline_file_holds_every_block_and_names_no_other_machine(
     assert addresses == set()
     messages = _messages(path)
     header, _ = unpack(messages["open"])
-    assert (header["live"], header["missing"]) == (False, [])
+    everything = {"edits": ["mask_padding_keys", "no_bias", "no_mask", "no_shift"], "strip_every": 16}
+    assert header["kept"] == everything | {"no_patterns": [], "no_content": []}
     assert {"block?block=0&stage=0", "block?block=1&stage=1", "segmentation"} < set(messages)
+    for name in ("mask_padding_keys", "no_bias", "no_mask", "no_shift"):
+        header, _ = unpack(messages[f"segmentation?edits={name}"])
+        assert header["flipped"] == int((session.run((name,)).labels != session.run().labels).sum()), name
     assert 'location.hash.slice(1) || "stage=1&block=0"' in text
 
 
@@ -284,13 +288,20 @@ def test_an_offline_file_keeps_to_its_budget_and_says_what_it_left_out(
     path = tmp_path / "view.html"
     save_html(session, path)
     whole = path.stat().st_size
-    blocks = sum(len(text) * 4 // 3 for key, text in _compressed(path).items() if key.startswith("block"))
-    missing = save_html(session, path, budget=whole - blocks // 2)
-    assert path.stat().st_size <= whole - blocks // 2
+    sizes = Counter({key: len(text) * 4 // 3 for key, text in _compressed(path).items()})
+    blocks = sum(size for key, size in sizes.items() if key.startswith("block"))
+    contents = sum(size for key, size in sizes.items() if key.startswith("content"))
+    for left_out in (contents // 2, contents + blocks // 2):
+        missing = save_html(session, path, budget=whole - left_out)
+        assert path.stat().st_size <= whole - left_out
+        messages = _messages(path)
+        kept = unpack(messages["open"])[0]["kept"]
+        assert kept["no_patterns"] == [list(key) for key in missing]
+        for stage, block in session.geometries:
+            for name, lacking in (("block", kept["no_patterns"]), ("content", kept["no_content"])):
+                assert (f"{name}?block={block}&stage={stage}" in messages) == ([stage, block] not in lacking)
     assert missing
     assert missing[0][0] == 0  # the first stage goes first
-    header, _ = unpack(_messages(path)["open"])
-    assert [tuple(key) for key in header["missing"]] == missing
     with pytest.raises(ValueError, match="the picture alone needs more"):
         save_html(session, path, budget=1000)
 
@@ -419,8 +430,18 @@ def _true_positions(geometry: WindowGeometry, window: int) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def fixtures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def fixtures(session: Session, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("explorer")
+    places = [
+        (stage, block, y, x) for stage, block in session.geometries for y, x in ((0, 0), (31, 47), (49, 82))
+    ]
+    for stage, block, y, x in places:
+        key = {"stage": stage, "block": block}
+        (folder / f"block-{stage}-{block}.bin").write_bytes(answer(session, "block", key))
+        (folder / f"content-{stage}-{block}.bin").write_bytes(answer(session, "content", key))
+        (folder / f"split-{stage}-{block}-{y}-{x}.bin").write_bytes(
+            answer(session, "split", key | {"y": y, "x": x})
+        )
     rng = np.random.default_rng(7)
     for name, geometry in GEOMETRIES.items():
         heads, area = 3, geometry.window_area
@@ -433,8 +454,8 @@ def fixtures(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pattern = (logits + 0.2 * geometry.mask()[:, None]).softmax(
             -1
         )  # a weak mask: some attention across seams
-        places = np.stack([_true_positions(geometry, window) for window in range(geometry.num_windows)])
-        distances = np.linalg.norm(places[:, :, None] - places[:, None], axis=-1) * geometry.stride
+        rolled = np.stack([_true_positions(geometry, window) for window in range(geometry.num_windows)])
+        distances = np.linalg.norm(rolled[:, :, None] - rolled[:, None], axis=-1) * geometry.stride
         rows = quantise_rows(pattern[0].numpy())
         boxes = [(0, 0, 1, 1), (size[0] - 1, size[1] - 1, size[0], size[1]), (1, 2, size[0] - 3, size[1] - 1)]
         asked = [(box, head, way) for box in boxes for head in (-1, 1) for way in ("query", "key")]
@@ -458,7 +479,7 @@ def fixtures(tmp_path_factory: pytest.TempPathFactory) -> Path:
             },
         )  # fmt: skip
         (folder / f"{name}.bin").write_bytes(message)
-    (folder / "cases.bin").write_bytes(pack({"cases": list(GEOMETRIES)}, {}))
+    (folder / "cases.bin").write_bytes(pack({"cases": list(GEOMETRIES), "splits": places}, {}))
     return folder
 
 

@@ -520,6 +520,7 @@ function replaceChildren(node, children, heir) {
 
 function buildPage(viewer) {
   const { root, opening } = viewer;
+  root.style.setProperty("--swv-widest", `${widest(viewer)}px`);
   const parts = (viewer.parts = {});
   parts.announce = make("p", { class: "swv-hidden", "aria-live": "polite" });
   parts.help = make("dialog", { class: "swv-help", "aria-label": "Keys" },
@@ -580,7 +581,7 @@ function buildLeft(viewer) {
 
 function buildEdits(viewer) {
   const { parts, opening: { kept } } = viewer;
-  const names = kept ? kept.edits : Object.keys(EDIT_NAMES);
+  const names = Object.keys(EDIT_NAMES).filter((name) => !kept || kept.edits.includes(name));
   parts.edits = Object.fromEntries(names.map((name) => [name, make("input", {
     type: "checkbox", onchange: () => toggleEdit(viewer, name),
   })]));
@@ -673,7 +674,7 @@ function buildHeads(viewer) {
     }, canvas, make("span", {}, head < 0 ? "mean" : String(head)), caption);
     return { head, tile, canvas, caption };
   });
-  replaceChildren(parts.heads, parts.tiles.map(({ tile }) => tile), parts.over);
+  replaceChildren(parts.heads, parts.tiles.map(({ tile }) => tile), parts.tiles[state.head + 1].tile);
 }
 
 // --- 8. From state to picture -----------------------------------------------------------------------------
@@ -773,6 +774,9 @@ function blockOf(answer) {
 
 // --- 9. The picture ---------------------------------------------------------------------------------------
 
+/** Device pixels per CSS pixel, as far as more of them can be seen. */
+const pixelDensity = () => Math.min(2, window.devicePixelRatio || 1);
+
 const MAX_PICTURE_HEIGHT = 700;
 
 /** Height and width, in input pixels, of what the picture shows: the image, or it and all its padding. */
@@ -784,13 +788,16 @@ function extent({ opening, state, parts }) {
   ], [height, width]);
 }
 
+/** CSS pixels from which on the picture would be too tall; the page gives the rest to the other column. */
+const widest = ({ opening: { size: [height, width] } }) => Math.round((MAX_PICTURE_HEIGHT * width) / height);
+
 /** Fit both canvases to the column; viewer.scale is device pixels per input pixel. */
 function fit(viewer) {
   const { parts } = viewer;
   const [height, width] = extent(viewer);
   const room = Math.max(120, parts.picture.parentElement.clientWidth);
-  const density = Math.min(2, window.devicePixelRatio || 1);
-  viewer.scale = (Math.min(room, (MAX_PICTURE_HEIGHT * width) / height) * density) / width;
+  const density = pixelDensity();
+  viewer.scale = (Math.min(room, widest(viewer)) * density) / width;
   const [w, h] = [width, height].map((side) => Math.round(side * viewer.scale));
   for (const canvas of [parts.base, parts.over]) {
     if (canvas.width !== w || canvas.height !== h) [canvas.width, canvas.height] = [w, h];
@@ -858,10 +865,7 @@ function drawBase(viewer) {
   if (bitmaps.before) drawLabels(viewer, context, bitmaps.before, 0, divide, height);
   if (bitmaps.after) {
     drawLabels(viewer, context, bitmaps.after, divide, width, height);
-    const line = new Path2D();
-    line.moveTo(divide, 0);
-    line.lineTo(divide, height);
-    strokeTwice(context, line, 2);
+    drawDivide(context, divide, height);
   }
   if (state.layers.includes("grid")) drawGrid(viewer, context, 0);
   if (state.layers.includes("shifted")) drawGrid(viewer, context, Math.floor(geometry.side / 2));
@@ -879,6 +883,23 @@ function drawLabels({ state, opening, scale }, context, { colours, outlines }, f
   context.globalAlpha = 1;
   if (state.layers.includes("outlines")) context.drawImage(outlines, 0, 0, width, height);
   context.restore();
+}
+
+/** The line between the segmentations before and after the edits, and which is which. */
+function drawDivide(context, at, height) {
+  const line = new Path2D();
+  line.moveTo(at, 0);
+  line.lineTo(at, height);
+  strokeTwice(context, line, 2);
+  const density = pixelDensity();
+  context.font = `${12 * density}px system-ui, sans-serif`;
+  for (const [text, side] of [["before", -1], ["after", 1]]) {
+    const wide = context.measureText(text).width + 12 * density, left = side < 0 ? at - wide : at;
+    context.fillStyle = "rgba(0, 0, 0, 0.6)";
+    context.fillRect(left, 0, wide, 20 * density);
+    context.fillStyle = "#fff";
+    context.fillText(text, left + 6 * density, 14 * density);
+  }
 }
 
 function drawPadding({ scale, geometry, colours }, context) {
@@ -1009,8 +1030,9 @@ function stripBitmap(strip, index) {
   strip.bitmaps ??= [];
   return (strip.bitmaps[index] ??= bitmap([height, width], (pixels) => {
     for (let at = 0; at < height * width; at++) {
-      pixels.set(colourOf(COLOURS.attention, data[index * height * width + at] / 255), 4 * at);
-      pixels[4 * at + 3] = 255;
+      const level = data[index * height * width + at];
+      pixels.set(colourOf(COLOURS.attention, level / 255), 4 * at);
+      pixels[4 * at + 3] = 140 + (115 * level) / 255; // where nothing is, the image still shows
     }
   }));
 }
@@ -1059,6 +1081,7 @@ function seamsOf(geometry, window) {
 function drawHeads(viewer) {
   const { parts, state, chosen, block, weights, geometry } = viewer;
   buildHeads(viewer);
+  follow(parts.heads, parts.tiles[state.head + 1].tile);
   parts.headsTitle.textContent = `Heads of ${blockName(chosen)}${patternEdits(viewer).length ? ", edited" : ""}`;
   const first = weights.reduce((best, each) => (each.weight > best.weight ? each : best));
   const inWindow = weights.filter(({ window }) => window === first.window); // a region: where most of it lies
@@ -1066,7 +1089,6 @@ function drawHeads(viewer) {
   for (const { head, tile, canvas, caption } of parts.tiles) {
     tile.setAttribute("aria-checked", String(head === state.head));
     tile.tabIndex = head === state.head ? 0 : -1;
-    if (head === state.head) showIn(parts.heads, tile);
     if (!block) { canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height); continue; }
     drawTile(canvas, attentionOf(block, inWindow, head, state.direction).get(first.window), geometry.side, marks);
     const entropy = statisticOf(block, "entropy", weights, head), distance = statisticOf(block, "distance", weights, head);
@@ -1208,7 +1230,6 @@ function cellPicture({ strip, bitmaps, colours }, index, tall, wide) {
     context.drawImage(bitmaps.image, 0, 0, wide, tall);
     context.fillStyle = colours.veil;
     context.fillRect(0, 0, wide, tall);
-    context.globalAlpha = 0.8;
     if (strip?.arrays) context.drawImage(stripBitmap(strip, index), 0, 0, wide, tall);
   }
   return kept[at];
@@ -1234,7 +1255,8 @@ function drawStrip(viewer) {
     each.cell.classList.toggle("swv-playing", index === film);
     drawCell(viewer, each, index, shown);
   });
-  showIn(parts.strip, film == null ? viewer.chosen.cell : parts.cells[film].cell);
+  if (film == null) follow(parts.strip, viewer.chosen.cell);
+  else showIn(parts.strip, parts.cells[film].cell);
   parts.gif.disabled = parts.play.disabled = !viewer.strip?.arrays;
   press(parts.kinds, state.strip);
   parts.play.textContent = film == null ? "▶ Play" : "■ Stop";
@@ -1247,7 +1269,7 @@ const CELL_WIDTH = 80;
 /** A block's picture, and around the query's place in it the block's window. */
 function drawCell(viewer, each, index, [y, x]) {
   const { canvas } = each;
-  const density = Math.min(2, window.devicePixelRatio || 1);
+  const density = pixelDensity();
   const [height, width] = viewer.opening.size;
   const wide = Math.round(CELL_WIDTH * density), scale = wide / width, tall = Math.round(height * scale);
   if (canvas.width !== wide || canvas.height !== tall) [canvas.width, canvas.height] = [wide, tall];
@@ -1260,6 +1282,13 @@ function drawCell(viewer, each, index, [y, x]) {
   context.strokeStyle = "#fff";
   context.lineWidth = density;
   context.stroke(outline);
+}
+
+/** Keep the chosen one of a group of radio buttons in sight, and the focus on it if it is in the group. */
+function follow(group, chosen) {
+  showIn(group, chosen);
+  const focused = group.getRootNode().activeElement;
+  if (group.contains(focused) && focused !== chosen) chosen.focus({ preventScroll: true });
 }
 
 /** Scroll a box, and nothing around it, until a child of it shows; once, so that it can be scrolled away again. */
@@ -1369,6 +1398,8 @@ function moved(viewer) {
   changed(viewer, "query");
 }
 
+const FRAME_MILLISECONDS = 700;
+
 function play(viewer) {
   clearInterval(viewer.playing);
   const last = viewer.parts.cells.length - 1;
@@ -1384,80 +1415,124 @@ function play(viewer) {
   changed(viewer, "query");
 }
 
-const FRAME_MILLISECONDS = 700;
+/** The smallest box of whole pixels that holds two pixels: [top, left, bottom, right). */
+const boxAround = ([y, x], [otherY, otherX]) =>
+  [Math.min(y, otherY), Math.min(x, otherX), Math.max(y, otherY) + 1, Math.max(x, otherX) + 1];
 
 function listenToPointer(viewer) {
-  const { parts, state } = viewer;
+  const { parts: { over }, state } = viewer;
   const at = (event) => {
-    const box = parts.over.getBoundingClientRect();
+    const box = over.getBoundingClientRect();
     const unit = extent(viewer)[1] / box.width;
     return [Math.floor((event.clientY - box.top) * unit), Math.floor((event.clientX - box.left) * unit)];
   };
   let pressed = null, dragged = false;
-  parts.over.addEventListener("pointermove", (event) => {
+  over.addEventListener("pointermove", (event) => {
     const [y, x] = (viewer.pointer = at(event));
     if (pressed) {
       dragged ||= Math.hypot(event.clientY - pressed.clientY, event.clientX - pressed.clientX) > 6;
-      const [fromY, fromX] = at(pressed);
-      if (dragged) {
-        const region = [Math.min(y, fromY), Math.min(x, fromX), Math.max(y, fromY) + 1, Math.max(x, fromX) + 1];
-        Object.assign(state, { region, locked: true, y: (region[0] + region[2]) >> 1, x: (region[1] + region[3]) >> 1 });
-      }
+      if (dragged) ask(viewer, boxAround([y, x], at(pressed)));
     } else if (!state.locked) Object.assign(state, { y, x });
     moved(viewer);
   });
-  parts.over.addEventListener("pointerdown", (event) => {
+  over.addEventListener("pointerdown", (event) => {
     [pressed, dragged] = [event, false];
-    parts.over.setPointerCapture(event.pointerId);
+    over.setPointerCapture(event.pointerId);
   });
-  parts.over.addEventListener("pointerup", (event) => {
+  over.addEventListener("pointerup", (event) => {
     if (!pressed) return;
     pressed = null;
-    if (dragged) return announce(viewer);
+    if (dragged) { announce(viewer); return; }
     const touch = event.pointerType === "touch"; // a finger cannot hover: every tap asks anew
     const lock = touch || !state.locked;
     if (lock) [state.y, state.x] = at(event);
     moved(viewer);
     setLock(viewer, lock);
   });
-  parts.over.addEventListener("pointercancel", () => { pressed = null; }); // a finger that scrolls the page
-  parts.over.addEventListener("pointerleave", () => { viewer.pointer = null; changed(viewer, "query"); });
+  over.addEventListener("pointercancel", () => { pressed = null; }); // a finger that scrolls the page
+  over.addEventListener("pointerleave", () => { viewer.pointer = null; changed(viewer, "query"); });
+}
+
+/** Ask for a region, and for its middle where only one query can be shown. */
+function ask({ state }, region) {
+  Object.assign(state, { region, locked: true, y: (region[0] + region[2]) >> 1, x: (region[1] + region[3]) >> 1 });
+}
+
+function stepBlock(viewer, by) {
+  const { state, parts: { cells } } = viewer;
+  const index = Math.max(0, Math.min(cells.length - 1, cells.indexOf(viewer.chosen) + by));
+  Object.assign(state, { stage: cells[index].stage, block: cells[index].block });
+  changed(viewer, "base");
+}
+
+function stepHead(viewer, by) {
+  viewer.state.head += by;
+  changed(viewer, "query");
+}
+
+function moveQuery(viewer, down, right, byWindow) {
+  const { state, geometry: { stride, side } } = viewer;
+  const by = stride * (byWindow ? side : 1);
+  Object.assign(state, { y: state.y + down * by, x: state.x + right * by, region: null, locked: true });
+  moved(viewer);
+}
+
+/** Widen the query by so many tokens on each side, to a region; narrow it until it is a single token again. */
+function widen(viewer, tokens) {
+  const { state, geometry: { stride } } = viewer;
+  const [top, left, bottom, right] = state.region ?? queryBox(viewer);
+  const by = tokens * stride;
+  const region = [top - by, left - by, bottom + by, right + by];
+  if (Math.min(region[2] - region[0], region[3] - region[1]) > stride) Object.assign(state, { region, locked: true });
+  else state.region = null;
+  moved(viewer);
+}
+
+const ACTIONS = {
+  "[": (viewer) => stepBlock(viewer, -1),
+  "]": (viewer) => stepBlock(viewer, 1),
+  ",": (viewer) => stepHead(viewer, -1),
+  ".": (viewer) => stepHead(viewer, 1),
+  "+": (viewer) => widen(viewer, 1),
+  "-": (viewer) => widen(viewer, -1),
+  " ": (viewer) => setLock(viewer, !viewer.state.locked),
+  Escape: (viewer) => setLock(viewer, false),
+  r: reverse,
+  m: play,
+  g: (viewer) => toggleLayer(viewer, "grid"),
+  h: (viewer) => toggleLayer(viewer, "shifted"),
+  s: (viewer) => toggleLayer(viewer, "seams"),
+  p: (viewer) => toggleLayer(viewer, "padding"),
+  o: (viewer) => toggleLayer(viewer, "outlines"),
+  "?": ({ parts }) => parts.help.showModal(),
+  ArrowUp: (viewer, shift) => moveQuery(viewer, -1, 0, shift),
+  ArrowDown: (viewer, shift) => moveQuery(viewer, 1, 0, shift),
+  ArrowLeft: (viewer, shift) => moveQuery(viewer, 0, -1, shift),
+  ArrowRight: (viewer, shift) => moveQuery(viewer, 0, 1, shift),
+};
+
+/** Steps through a group of radio buttons, of which only the chosen one can be reached with Tab. */
+const RADIO_STEPS = { ArrowUp: -1, ArrowLeft: -1, ArrowDown: 1, ArrowRight: 1 };
+
+/** What a key does, or null where it belongs to the focused control: Space and Enter to all, arrows to some. */
+function actionOf({ parts }, { key, target }) {
+  const control = target.closest("input, button");
+  if (control && (key === " " || key === "Enter" || (control.type === "range" && key.startsWith("Arrow")))) return null;
+  const by = RADIO_STEPS[key];
+  if (by && parts.strip.contains(target)) return (viewer) => stepBlock(viewer, by);
+  if (by && parts.heads.contains(target)) return (viewer) => stepHead(viewer, by);
+  return ACTIONS[key] ?? ACTIONS[key.toLowerCase()] ?? null;
 }
 
 function listenToKeys(viewer) {
-  const { root, state, parts, opening } = viewer;
-  const step = (by) => {
-    const index = opening.blocks.findIndex(({ stage, block }) => stage === state.stage && block === state.block);
-    const next = opening.blocks[Math.max(0, Math.min(opening.blocks.length - 1, index + by))];
-    Object.assign(state, { stage: next.stage, block: next.block });
-    changed(viewer, "base");
-  };
-  const move = (down, right, byWindow) => {
-    const { stride, side } = viewer.geometry;
-    const by = stride * (byWindow ? side : 1);
-    Object.assign(state, { y: state.y + down * by, x: state.x + right * by, region: null, locked: true });
-    moved(viewer);
-  };
-  const turn = (by) => { state.head += by; changed(viewer, "query"); };
-  const actions = {
-    "[": () => step(-1), "]": () => step(1), ",": () => turn(-1), ".": () => turn(1),
-    " ": () => setLock(viewer, !state.locked), r: () => reverse(viewer), Escape: () => setLock(viewer, false),
-    "?": () => parts.help.showModal(), m: () => play(viewer),
-    g: () => toggleLayer(viewer, "grid"), h: () => toggleLayer(viewer, "shifted"), s: () => toggleLayer(viewer, "seams"),
-    p: () => toggleLayer(viewer, "padding"), o: () => toggleLayer(viewer, "outlines"),
-    ArrowUp: (shift) => move(-1, 0, shift), ArrowDown: (shift) => move(1, 0, shift),
-    ArrowLeft: (shift) => move(0, -1, shift), ArrowRight: (shift) => move(0, 1, shift),
-  };
+  const { root, parts } = viewer;
   root.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || parts.help.open) return;
-    // Space, Enter and arrows belong to a focused control; all other keys work from anywhere in the viewer.
-    const control = event.target.closest("input, button");
-    if (control && (event.key === " " || event.key === "Enter" || (control.type === "range" && event.key.startsWith("Arrow")))) return;
-    const action = actions[event.key] ?? actions[event.key.toLowerCase()];
+    const action = actionOf(viewer, event);
     if (!action) return;
     event.preventDefault();
     event.stopPropagation(); // a notebook has single-letter commands of its own
-    action(event.shiftKey);
+    action(viewer, event.shiftKey);
     announce(viewer);
   });
 }

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 import {
-  attentionOf, classShares, eachToken, locate, makeGeometry, placeOf, rectangles, regionAt, seamShare, statisticOf, tokenAt, tokenIndex,
+  attentionOf, classShares, eachToken, locate, makeGeometry, placeOf, rectangles, regionAt, seamShare, splitOf, statisticOf, tokenAt, tokenIndex,
   tokenWeights, unpack,
 } from "../../swinviz/explorer/explorer.js";
 
@@ -13,7 +13,7 @@ const read = (name) => unpack(new Uint8Array(readFileSync(`${folder}/${name}`)))
 const close = (actual, expected, tolerance, what) =>
   assert.ok(Math.abs(actual - expected) <= tolerance, `${what}: ${actual} instead of ${expected}`);
 
-const { header: { cases } } = read("cases.bin");
+const { header: { cases, splits } } = read("cases.bin");
 
 for (const name of cases) {
   const { header, arrays } = read(`${name}.bin`);
@@ -73,4 +73,23 @@ for (const name of cases) {
       close(statisticOf(block, "distance", weights, asked.head), asked.distance, 1e-2, "distance");
     });
   }
+}
+
+for (const [stage, block, y, x] of splits) {
+  test(`stage ${stage}, block ${block}, pixel ${y}, ${x}: a file's split is Python's`, () => {
+    const { header: { geometry: fields }, arrays: { bias } } = read(`block-${stage}-${block}.bin`);
+    const { header: { span, divergence }, arrays: { levels } } = read(`content-${stage}-${block}.bin`);
+    const { header, arrays } = read(`split-${stage}-${block}-${y}-${x}.bin`);
+    const geometry = makeGeometry(fields);
+    const { window, query } = locate(geometry, y, x);
+    assert.deepEqual([window, query, divergence], [header.window, header.query, header.divergence]);
+    const found = splitOf(levels, span, bias.data, geometry.side, window, query);
+    for (const part of ["content", "position", "unmasked"]) {
+      assert.equal(found[part].length, arrays[part].data.length);
+      // A byte a logarithm: each power and their sum are off by a factor of at most exp(span / 510), and
+      // nothing is below exp(-span), 6 in a million of the largest, which the bias may raise.
+      const tolerance = part === "position" ? 1e-5 : 2 * (Math.exp(span / 510) - 1);
+      found[part].forEach((value, at) => close(value, arrays[part].data[at], tolerance * arrays[part].data[at] + 1e-4, `${part} ${at}`));
+    }
+  });
 }
