@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from browser import Server
+from demo_samples import OFFLINE
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+from permissions import bind_by_permissions
+from PIL import Image
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -117,6 +125,90 @@ def test_ci_script_can_be_run_and_stops_at_the_first_failure(repository: Path) -
     assert script.stat().st_mode & stat.S_IXUSR
     assert "set -euo pipefail" in script.read_text()
     subprocess.run(["bash", "-n", str(script)], check=True)
+
+
+@pytest.fixture
+def installed(repository: Path, tmp_path: Path) -> Iterator[Path]:
+    """A folder of an odd name with the package in it, in which nothing may be written."""
+    folder = tmp_path / "schön & 'installed' here 画"
+    shutil.copytree(repository / "swinviz", folder / "swinviz", ignore=shutil.ignore_patterns("__pycache__"))
+    everything = sorted([folder, *folder.rglob("*")])
+    for path in everything:
+        path.chmod(path.stat().st_mode & ~0o222)
+    yield folder
+    assert sorted([folder, *folder.rglob("*")]) == everything
+    for path in everything:
+        path.chmod(path.stat().st_mode | 0o200)  # or pytest could not clear it away
+
+
+def environment(installed: Path) -> dict[str, str]:
+    """Of somebody without a home, who uses that installation."""
+    return {**os.environ, **OFFLINE, "PYTHONPATH": str(installed), "HOME": "/nonexistent"}
+
+
+USE = """
+import sys
+import numpy as np
+import swinviz
+from swinviz.cli import main
+from swinviz.explorer import Session, save_html
+
+assert swinviz.__file__.startswith(sys.argv[1]), swinviz.__file__
+model, photo = swinviz.load("nano"), np.zeros((64, 96, 3), np.uint8)
+with swinviz.capture(model, "stages.0.blocks.0.attn.pattern") as seen:
+    model.segment(photo).save("schräges Bild.png")
+swinviz.attention_to_image(seen["stages.0.blocks.0.attn.pattern"], query=(3, 4))
+save_html(Session(model, photo), "seen.html")
+assert main(["doctor"]) == 0
+for command in ("segment", "attend"):
+    assert main([command, "schräges Bild.png", "-o", "große Ordner/画"]) == 0
+"""
+
+
+@pytest.mark.slow
+def test_installation_that_may_not_be_written_to_can_do_everything(installed: Path, tmp_path: Path) -> None:
+    used = subprocess.run(
+        [sys.executable, "-c", USE, str(installed)],
+        cwd=tmp_path,
+        env=environment(installed),
+        preexec_fn=bind_by_permissions,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert used.returncode == 0, used.stderr
+    assert "Traceback" not in used.stderr
+
+
+START = """
+import os, sys
+sys.path.append(sys.argv[1])
+from permissions import bind_by_permissions
+from PIL import Image
+bind_by_permissions()
+os.execv(sys.executable, [sys.executable, "-c", "from swinviz.demo import main; main()", *sys.argv[2:]])
+"""
+
+
+@pytest.mark.slow
+def test_demo_runs_from_an_installation_and_in_a_folder_that_may_not_be_written_to(
+    installed: Path, repository: Path, tmp_path: Path
+) -> None:
+    from gradio_client import Client, handle_file  # a second to import, for slow tests only
+
+    command = [sys.executable, "-c", START, str(repository / "tests"), "--port", "{port}", "--model", "nano"]
+    log = tmp_path / "log.txt"
+    server = Server.start(command, log, cwd=installed, env=environment(installed))
+    try:
+        Image.new("RGB", (96, 64), "skyblue").save(tmp_path / "a.png")
+        with closing(Client(server.url, verbose=False, download_files=False)) as client:
+            answer = client.predict(
+                handle_file(str(tmp_path / "a.png")), "whole", "float32", api_name="/segment"
+            )
+        assert "96 × 64 pixels · nano" in json.loads(answer)["note"]
+    finally:
+        server.stop()
+    assert "Traceback" not in server.tail()
 
 
 @pytest.mark.slow
