@@ -95,11 +95,12 @@ class WindowAttention(nn.Module):
         if kept is None or self.bias.listened or self.mask.listened or torch.compiler.is_compiling():
             return self.position_bias(geometry)
         key = (geometry, table.device, table.dtype)
-        if key not in kept:
-            if len(kept) >= 4:  # a live picture changes its size now and then; old sizes need not stay
+        bias = kept.get(key)  # once: another thread may clear what is kept at any moment
+        if bias is None:
+            if len(kept) >= 2:  # a live picture changes its size now and then; old sizes need not stay
                 kept.clear()
-            kept[key] = self.position_bias(geometry).detach()
-        return kept[key]
+            bias = kept[key] = self.position_bias(geometry).detach()
+        return bias
 
     def attend_explicitly(
         self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor, geometry: WindowGeometry
@@ -115,7 +116,9 @@ class WindowAttention(nn.Module):
     def attend_fused(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor, geometry: WindowGeometry) -> Tensor:
         """The same, with the same shapes, in one kernel, which takes windows as a longer batch."""
         batch = q.shape[:2]
-        if bias.ndim == 4 and batch[0] > 1:
+        if bias.ndim == 3:
+            bias = bias[None]  # 1 nH N N: PyTorch's kernel for CPUs takes no mask of three axes
+        elif batch[0] > 1:
             bias = bias.expand(*batch, *bias.shape[1:]).flatten(0, 1)  # B*nW nH N N
         q, k, v = q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1)  # B*nW nH N d
         out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=self.scale)

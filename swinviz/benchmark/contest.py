@@ -148,7 +148,7 @@ def seconds_of(run: Run, device: torch.device) -> float:
 
 
 def _watched(run: Run, device: torch.device) -> tuple[Tensor, float]:
-    """A first turn, with what it needs once and keeps: its result, and the bytes needed beyond those before."""
+    """A first turn, with what it needs once and keeps: its result, and the bytes beyond those before it."""
     _finish(device)
     forget_peak(device)
     before = peak_memory(device)

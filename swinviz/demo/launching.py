@@ -60,7 +60,7 @@ def open_studio(options: DemoOptions) -> Studio:
     first = Path(given).stem if Path(given).is_file() else given
 
     def load_here(name: str) -> SwinUPerNet:
-        return load(given if name == first else name, device=device)
+        return load(given if name == first else name, device=device).for_inference()
 
     models = ModelPool(load_here, _menu)
     try:
