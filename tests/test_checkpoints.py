@@ -8,6 +8,7 @@ import sys
 import types
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from swinviz.checkpoints.backbone import resize_bias_table
 from swinviz.checkpoints.keys import HUB, MMSEGMENTATION, OFFICIAL, OURS, TIMM, find_naming, translate
 from swinviz.config import HeadConfig, ModelConfig, SwinConfig
 from swinviz.errors import CheckpointError
+from swinviz.hooks import edit
+from swinviz.interventions import no_shift
 from swinviz.presets import PRESETS
 from swinviz.segmenter import SwinUPerNet
 from swinviz.swin import PatchMerging
@@ -186,6 +189,17 @@ class TestOwnFiles:
             scale=(300, 100),
         )
         assert load(save(SwinUPerNet(config), tmp_path / "a.safetensors")).config == config
+
+    def test_a_model_without_the_shift_stays_one(self, tmp_path: Path) -> None:
+        shifted = tiny_model()
+        model = SwinUPerNet(replace(shifted.config, backbone=replace(shifted.config.backbone, shifted=False)))
+        model.load_state_dict(shifted.state_dict())
+        loaded, x = load(save(model.eval(), tmp_path / "a.safetensors")), torch.randn(1, 3, 64, 64)
+        with torch.no_grad():
+            assert torch.equal(loaded(x), model(x))
+            with edit(shifted, no_shift()):
+                assert torch.equal(loaded(x), shifted(x))
+            assert not torch.equal(loaded(x), shifted(x))
 
     def test_half_precision_files_are_computed_in_full_unless_asked(self, tmp_path: Path) -> None:
         path = save(tiny_model().half(), tmp_path / "half.safetensors")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +229,15 @@ def test_an_auxiliary_head_that_transformers_cannot_place_is_refused(tmp_path: P
 
     with pytest.raises(CheckpointError, match="stage 1"):
         to_hub_format(SwinUPerNet(config), tmp_path)
+
+
+def test_windows_that_are_never_shifted_are_refused(tmp_path: Path) -> None:
+    config = tiny_model().config
+    from swinviz import SwinUPerNet
+
+    model = SwinUPerNet(replace(config, backbone=replace(config.backbone, shifted=False)))
+    with pytest.raises(CheckpointError, match="never shifts"):
+        to_hub_format(model, tmp_path)
 
 
 class TestRepositories:

@@ -113,3 +113,17 @@ def test_twenty_images_improve_nano_within_five_minutes(tmp_path: Path) -> None:
     print(f"mIoU on the folder {before:.3f} -> {after.metrics.miou:.3f} in {seconds:.0f} s of one core")
     assert after.metrics.miou > before + 0.1
     assert seconds < 300
+
+
+def test_ablations_train_another_shape_and_only_from_random_weights(
+    tmp_path: Path, tiny_file: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = lambda model, dataset, **options: evaluate(model, dataset, limit=1, **options)  # noqa: E731
+    monkeypatch.setattr("swinviz.cli.train.evaluate", few)
+    out, words = tmp_path / "out", ["train", "scenes", "--no-shift", "--window", "4", "--device", "cpu"]
+    small = ["--iterations", "1", "--batch", "2", "--crop", "32", "--workers", "0"]
+    assert main([*words, *small, "-o", str(out)]) == 0
+    backbone = load(out / "model.safetensors").config.backbone
+    assert (backbone.window_size, backbone.shifted) == (4, False)
+    assert main([*words, "-o", str(out), "--model", tiny_file]) == 2
+    assert "random weights" in capsys.readouterr().err

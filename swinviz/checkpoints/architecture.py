@@ -166,7 +166,8 @@ def assemble(config: ModelConfig, tensors: dict[str, Tensor]) -> SwinUPerNet:
         CheckpointError: the configuration is impossible, or as `compare` and `check_values`.
     """
     stored = read_backbone(tensors)
-    described = replace(config.backbone, mlp_ratio=stored.mlp_ratio, drop_path_rate=stored.drop_path_rate)
+    untold = ("mlp_ratio", "drop_path_rate", "shifted")  # no shape of a tensor tells these, or not exactly
+    described = replace(config.backbone, **{name: getattr(stored, name) for name in untold})
     if described != stored:  # before anything is made that a false description could make too large
         raise CheckpointError(f"it describes {config.backbone}, but holds the tensors of {stored}.")
     try:
