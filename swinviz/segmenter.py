@@ -90,8 +90,9 @@ class SwinUPerNet(nn.Module):
     ) -> SwinUPerNet:
         """Copy the model, laid out to give the same logits sooner; capture and edit work on the copy too.
 
-        Batch normalisation is folded into the convolutions, and each block keeps its bias and mask for the
-        sizes it has seen. The copy cannot be trained.
+        Batch normalisation is folded into the convolutions, each block keeps its bias and mask for the sizes it
+        has seen, and on a CPU large convolutions need a fifth of the products (`swinviz.winograd`). What
+        differs is rounding, near 1e-6 of the largest logit. The copy cannot be trained.
 
         Args:
             dtype: floating-point type of the copy's weights, such as torch.bfloat16.
@@ -105,7 +106,8 @@ class SwinUPerNet(nn.Module):
         model = copy.deepcopy(self).eval().requires_grad_(False)
         fold_batch_norms(model)
         keep_tables(model)
-        use_fast_convolutions(model)
+        if self.device.type == "cpu" and not channels_last:
+            use_fast_convolutions(model)
         model.to(dtype=dtype)
         if channels_last:
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's types

@@ -33,11 +33,16 @@ class ConvBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in_channels, h, w) -> (B, channels, h, w), never negative."""
-        if self.fast and self.conv.kernel_size == (3, 3):
-            x = convolve_3x3(x, self.conv.weight, self.conv.bias)
-        else:
-            x = self.conv(x.contiguous() if self.fast else x)
-        return self.output(F.relu(self.bn(x), inplace=True))
+        return self.output(F.relu(self.bn(self.convolve(x)), inplace=True))
+
+    def convolve(self, x: Tensor) -> Tensor:
+        """(B, in_channels, h, w) -> (B, channels, h, w)."""
+        if not self.fast:
+            return self.conv(x)
+        if self.conv.kernel_size == (3, 3):
+            return convolve_3x3(x, self.conv.weight, self.conv.bias)
+        # The backbone's maps have their channels innermost; what follows is quicker on planes.
+        return self.conv(x.contiguous())
 
 
 class Fusion(nn.Module):
@@ -77,19 +82,15 @@ class Fusion(nn.Module):
         weights = self.conv.weight.chunk(len(levels), dim=1)
         fast = self.fast and winograd_pays(levels[0])
         gain = WINOGRAD_GAIN if fast else 1.0
-        small = [
-            enlarging_pays(level, weight, size, gain) for level, weight in zip(levels, weights, strict=True)
-        ]
-        large = [index for index, pays in enumerate(small) if not pays]
-        together = (
-            levels[0] if len(large) == 1 else torch.cat([enlarge(levels[i], size) for i in large], dim=1)
-        )
-        weight = weights[0] if len(large) == 1 else torch.cat([weights[index] for index in large], dim=1)
+        pairs = list(zip(levels, weights, strict=True))
+        small = [pair for pair in pairs if enlarging_pays(*pair, size, gain)]
+        large = [pair for pair in pairs if not enlarging_pays(*pair, size, gain)]
+        together = _joined([enlarge(level, size) for level, _ in large])
+        weight = _joined([weight for _, weight in large])
         convolve = convolve_3x3 if fast else partial(F.conv2d, padding=1)
         fused = convolve(together, weight, self.conv.bias)
-        for level, weight, pays in zip(levels, weights, small, strict=True):
-            if pays:
-                fused = conv_of_enlarged(level, weight, size, add_to=fused)
+        for level, weight in small:
+            fused = conv_of_enlarged(level, weight, size, add_to=fused)
         return fused
 
     def shares(self, levels: list[Tensor]) -> list[Tensor]:
@@ -100,6 +101,11 @@ class Fusion(nn.Module):
             point(F.conv2d(enlarge(level, size), weight, padding=1))
             for point, level, weight in zip(self.points, levels, weights, strict=True)
         ]
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    """Concatenate along the channels; one part is not copied."""
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
 
 class UPerHead(nn.Module):
