@@ -92,7 +92,7 @@ class SwinUPerNet(nn.Module):
 
         Batch normalisation is folded into the convolutions, each block keeps its bias and mask for the sizes it
         has seen, and on a CPU large convolutions need a fifth of the products (`swinviz.winograd`). What
-        differs is rounding, near 1e-6 of the largest logit. The copy cannot be trained.
+        differs is rounding, a few 1e-6 of the largest logit. The copy cannot be trained.
 
         Args:
             dtype: floating-point type of the copy's weights, such as torch.bfloat16.
