@@ -26,16 +26,20 @@ from demo_samples import (
 )
 from gradio import Error
 from PIL import Image
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.testclient import TestClient
 
 from swinviz.demo import parse_options
 from swinviz.demo.about_tab import describe_model
 from swinviz.demo.comparing import EDITS, encode_comparison, flipped
-from swinviz.demo.explorations import Explorations
+from swinviz.demo.explorations import EXPLORE_PATH, Explorations, explore_endpoint
 from swinviz.demo.limits import BusyError, Gatekeeper, Places, Slots
 from swinviz.demo.live import LiveStream, parse_settings
 from swinviz.demo.models import Choice, ModelPool
 from swinviz.demo.options import DemoOptions
 from swinviz.demo.pictures import examples, open_picture
+from swinviz.demo.refusal import OUT_OF_MEMORY
 from swinviz.demo.result import encode_result
 from swinviz.demo.studio import Studio
 from swinviz.errors import SwinvizError
@@ -43,6 +47,7 @@ from swinviz.explorer import Session
 from swinviz.hooks import capture
 from swinviz.images import normalise
 from swinviz.inference import Segmentation
+from swinviz.segmenter import SwinUPerNet
 
 Message = MutableMapping[str, Any]
 
@@ -399,3 +404,63 @@ def test_sessions_are_found_by_their_ticket_only_and_the_oldest_are_dropped() ->
     assert [explorations.find(ticket) for ticket in tickets] == [None, sessions[1], sessions[2]]
     explorations.close(tickets[1])
     assert explorations.find(tickets[1]) is None
+
+
+@pytest.fixture
+def exploring() -> tuple[TestClient, str, Session]:
+    """A client of the explorer's route, the address of an open picture, and its session."""
+    explorations, session = Explorations(), Session(small_model(), picture())
+    app = Starlette(routes=[Route(EXPLORE_PATH, explore_endpoint(explorations, Slots(1)), methods=["POST"])])
+    app.auth = None
+    return TestClient(app), EXPLORE_PATH.format(ticket=explorations.open(session)), session
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b'{"name": "open"}', 200),
+        (b'{"name": "open", "args": {}}' + b" " * 2**16, 413),
+        (b"", 400),
+        (b"null", 400),
+        (b"[" * 9999, 400),
+        (b'{"name": "__class__"}', 400),
+        (b'{"name": "block", "args": {"stage": 99, "block": 0}}', 400),
+        (b'{"name": "block", "args": {"stage": "../..", "block": {}}}', 400),
+        (b'{"name": "block", "args": {"stage": 1e400, "block": 0}}', 400),
+        (b'{"name": "segmentation", "args": {"edits": "' + b"x" * 9999 + b'"}}', 400),
+        (b'{"name": "strip", "args": {"x": -1, "y": 1e9}}', 400),
+    ],
+)
+def test_the_explorer_answers_what_makes_sense_and_refuses_the_rest(
+    exploring: tuple[TestClient, str, Session], body: bytes, status: int
+) -> None:
+    client, address, _ = exploring
+    answer = client.post(address, content=body)
+    assert answer.status_code == status, answer.text
+    assert client.post(address, content=b'{"name": "open"}').status_code == 200
+
+
+def test_another_site_may_not_ask_the_explorer(exploring: tuple[TestClient, str, Session]) -> None:
+    client, address, _ = exploring
+    answer = client.post(address, content=b'{"name": "open"}', headers={"Origin": "https://evil.example"})
+    assert answer.status_code == 401
+
+
+def test_running_out_of_memory_is_said_and_the_next_request_answered(
+    exploring: tuple[TestClient, str, Session], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    client, address, _ = exploring
+
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    file = tmp_path / "a.png"
+    file.write_bytes(file_bytes(picture()))
+    with monkeypatch.context() as patch:
+        patch.setattr("swinviz.demo.explorations.answer", full)
+        patch.setattr(SwinUPerNet, "segment", full)
+        refused = client.post(address, content=b'{"name": "open"}')
+        assert (refused.status_code, refused.text) == (503, OUT_OF_MEMORY)
+        with pytest.raises(Error, match="ran out of memory"):
+            make_studio().segment(str(file), "tiny")
+    assert client.post(address, content=b'{"name": "open"}').status_code == 200

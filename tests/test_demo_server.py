@@ -78,6 +78,18 @@ def written(folder: Path, name: str, content: bytes) -> Path:
     return file
 
 
+def asked(http: httpx.Client, *arguments: Any) -> str:
+    """What the server streams back when it is asked to segment, whatever the arguments are."""
+    called = http.post("/gradio_api/call/segment", json={"data": arguments}).json()
+    return http.get(f"/gradio_api/call/segment/{called['event_id']}").text
+
+
+def uploaded(http: httpx.Client, name: str, content: bytes, kind: str = "image/png") -> str:
+    """Where the server says that it put an upload."""
+    (path,) = http.post("/gradio_api/upload", files={"files": (name, content, kind)}).json()
+    return str(path)
+
+
 def test_only_what_is_meant_for_programs_is_in_the_api(client: Client) -> None:
     endpoints = client.view_api(return_format="dict", print_info=False)
     assert set(endpoints["named_endpoints"]) == {"/segment", "/compare"}
@@ -122,9 +134,11 @@ def test_files_of_the_server_are_not_served(app: Server) -> None:
             answer = http.get(f"/gradio_api/file={path}")
             assert answer.status_code in {403, 404}, path
         for path in ("/swinviz/assets/../../app.py", "/swinviz/assets/%2e%2e/options.py", "/swinviz/assets/",
-                     "/swinviz/explorer/payload.py", "/docs", "/openapi.json"):  # fmt: skip
+                     "/swinviz/assets//etc/passwd", "/swinviz/assets/..%5coptions.py",
+                     "/static/%2e%2e/%2e%2e/routes.py", "/assets/%2e%2e/%2e%2e/routes.py",
+                     "/swinviz/explorer/payload.py", "/docs", "/openapi.json", "/monitoring"):  # fmt: skip
             answer = http.get(path)
-            assert answer.status_code in {404, 405}, path
+            assert answer.status_code in {403, 404, 405}, path
             assert "import" not in answer.text, path
 
 
@@ -144,14 +158,17 @@ def test_the_server_fetches_no_address_for_a_visitor(app: Server) -> None:
     trap = HTTPServer(("127.0.0.1", 0), Trap)
     threading.Thread(target=trap.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{trap.server_port}/secret.png"
+    encoded = address.replace(":", "%3A").replace("/", "%2F")
     try:
-        file = {"path": address, "url": address, "meta": {"_type": "gradio.FileData"}}
         with httpx.Client(base_url=app.url, timeout=20) as http:
-            called = http.post("/gradio_api/call/segment", json={"data": [file, "whole", "float32"]}).json()
-            answer = http.get(f"/gradio_api/call/segment/{called['event_id']}")
-            assert "event: error" in answer.text
-            assert http.get(f"/gradio_api/file={address}").status_code == 403
-            assert http.get(f"/gradio_api/proxy={address}").status_code == 403
+            for file in ({"path": address}, {"url": address}, {"path": None, "url": address},
+                         {"path": address, "url": address}, {"path": address.removeprefix("http:")},
+                         {"path": "file:///etc/passwd"}, {"path": "ftp:" + address[5:]}):  # fmt: skip
+                answer = asked(http, {**file, "meta": {"_type": "gradio.FileData"}}, "whole", "float32")
+                assert "event: error" in answer, file
+            for path in (f"file={address}", f"proxy={address}", f"file={encoded}", f"FILE={address}",
+                         f"file/{address}", f"file=%68ttp{address[4:]}"):  # fmt: skip
+                assert http.get(f"/gradio_api/{path}").status_code in {403, 404}, path
     finally:
         trap.shutdown()
         trap.server_close()
@@ -161,10 +178,69 @@ def test_the_server_fetches_no_address_for_a_visitor(app: Server) -> None:
 def test_another_visitors_upload_cannot_be_named_from_outside_the_uploads(app: Server, weights: Path) -> None:
     file = {"path": str(weights), "meta": {"_type": "gradio.FileData"}}
     with httpx.Client(base_url=app.url, timeout=20) as http:
-        called = http.post("/gradio_api/call/segment", json={"data": [file, "whole", "float32"]}).json()
-        answer = http.get(f"/gradio_api/call/segment/{called['event_id']}").text
+        answer = asked(http, file, "whole", "float32")
     assert "event: error" in answer
     assert str(weights.parent) not in answer
+
+
+def test_the_folder_of_uploads_can_be_neither_listed_nor_left(app: Server, weights: Path) -> None:
+    with httpx.Client(base_url=app.url, timeout=20) as owner, httpx.Client(base_url=app.url) as other:
+        mine = Path(uploaded(owner, "mine.png", file_bytes(picture())))
+        assert owner.get(f"/gradio_api/file={mine}").status_code == 200
+        outside = mine.parent / os.path.relpath(weights, mine.parent)
+        for path in (mine.parent, f"{mine.parent}/", mine.parent.parent, outside, f"{mine.parent}/*"):
+            assert other.get(f"/gradio_api/file={path}").status_code == 403, path
+            file = {"path": str(path), "meta": {"_type": "gradio.FileData"}}
+            assert "event: error" in asked(other, file, "whole", "float32"), path
+
+
+@pytest.mark.parametrize(
+    "name", ["../../../../tmp/a.png", "..\\..\\a.png", "/etc/a.png", "a\0.png", f"{HOSTILE}.png"]
+)
+def test_an_uploads_name_decides_neither_its_folder_nor_any_html(app: Server, name: str) -> None:
+    with httpx.Client(base_url=app.url, timeout=20) as http:
+        folder = Path(uploaded(http, "plain.png", b"the same")).parent
+        stored = Path(uploaded(http, name, b"the same"))
+    assert stored.parent == folder
+    assert not set(stored.name) & set('<>"\\\0')
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "shown"),
+    [("a.svg", "image/svg+xml", False), ("a.html", "text/html", False), ("a.png", "text/html", True)],
+)
+def test_an_uploaded_page_never_runs_as_one(app: Server, name: str, kind: str, shown: bool) -> None:
+    script = b'<svg xmlns="http://www.w3.org/2000/svg"><script>document.title = 1</script></svg>'
+    with httpx.Client(base_url=app.url, timeout=20) as http:
+        answer = http.get(f"/gradio_api/file={uploaded(http, name, script, kind)}")
+    headers = answer.headers
+    assert headers["content-type"] == ("image/png" if shown else "application/octet-stream")
+    assert headers["content-disposition"].startswith("inline" if shown else "attachment")
+    assert headers["x-content-type-options"] == "nosniff"  # or a browser might guess that it is HTML
+
+
+def test_a_page_of_another_site_may_not_read_what_the_server_answers(app: Server) -> None:
+    for origin in ("https://evil.example", "null"):
+        elsewhere = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+        with httpx.Client(base_url=app.url, headers=elsewhere) as http:
+            for answer in (http.get("/config"), http.options("/gradio_api/upload")):
+                assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["x", "whole", "float32"], [[[[]]], "whole", "float32"], [None, {"a": 1}, ["x"]],
+     [{"url": "data:image/png;base64,AAAA"}, "whole", "float32"], [{"path": 7}, "whole", "float32"]],
+)  # fmt: skip
+def test_senseless_arguments_are_an_error_that_tells_nothing_of_the_server(
+    app: Server, arguments: list[Any]
+) -> None:
+    with httpx.Client(base_url=app.url, timeout=20) as http:
+        answer = asked(http, *arguments)
+        assert "event: error" in answer
+        assert "Traceback" not in answer
+        assert ".py" not in answer
+        assert http.get("/").status_code == 200
 
 
 def test_an_oversized_upload_is_refused_before_it_is_kept(app: Server) -> None:
@@ -175,14 +251,21 @@ def test_an_oversized_upload_is_refused_before_it_is_kept(app: Server) -> None:
         assert http.get("/").status_code == 200
 
 
-def test_many_slow_connections_do_not_stop_the_others(app: Server) -> None:
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"POST /gradio_api/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\nab",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+        b"",
+    ],
+    ids=["half a body", "half a header", "nothing"],
+)
+def test_many_slow_connections_do_not_stop_the_others(app: Server, sent: bytes) -> None:
     port = int(app.url.rpartition(":")[2])
     slow = [socket.create_connection(("127.0.0.1", port)) for _ in range(150)]
     try:
         for connection in slow:
-            connection.sendall(
-                b"POST /gradio_api/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\nab"
-            )
+            connection.sendall(sent)
         started = time.monotonic()
         assert httpx.get(app.url, timeout=20).status_code == 200
         assert time.monotonic() - started < 5

@@ -9,11 +9,13 @@ import threading
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
+import torch
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from swinviz.demo.access import may_enter
 from swinviz.demo.limits import BusyError, Slots
+from swinviz.demo.refusal import OUT_OF_MEMORY
 from swinviz.errors import SwinvizError
 from swinviz.explorer import Session, answer
 
@@ -86,6 +88,8 @@ def explore_endpoint(explorations: Explorations, slots: Slots) -> Callable[[Requ
             return Response(await asyncio.to_thread(reply), media_type="application/octet-stream")
         except BusyError as refusal:
             return PlainTextResponse(str(refusal), 503)
+        except torch.OutOfMemoryError:
+            return PlainTextResponse(OUT_OF_MEMORY, 503)
         except (SwinvizError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as refusal:
             return PlainTextResponse(str(refusal), 400)
 

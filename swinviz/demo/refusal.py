@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gradio as gr
 
-__all__ = ["Refusal"]
+__all__ = ["OUT_OF_MEMORY", "Refusal"]
+
+OUT_OF_MEMORY = "The device ran out of memory: choose a smaller model or picture."
+"""What a visitor is told where no smaller tiles help."""
 
 
 class Refusal(gr.Error):

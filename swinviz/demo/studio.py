@@ -15,7 +15,7 @@ from swinviz.demo.limits import BusyError, Places, Slots
 from swinviz.demo.models import ModelPool
 from swinviz.demo.options import DemoOptions
 from swinviz.demo.pictures import open_picture
-from swinviz.demo.refusal import Refusal
+from swinviz.demo.refusal import OUT_OF_MEMORY, Refusal
 from swinviz.errors import SwinvizError
 from swinviz.hooks import EditFn, edit
 from swinviz.inference import MULTI_SCALE, Options, Segmentation
@@ -122,9 +122,7 @@ def refusals_shown() -> Iterator[None]:
     except (SwinvizError, BusyError) as refusal:
         raise Refusal(html.escape(str(refusal), quote=False), title="That did not work") from refusal
     except torch.OutOfMemoryError as problem:
-        raise Refusal(
-            "The device ran out of memory: choose a smaller model or picture.", title="Out of memory"
-        ) from problem
+        raise Refusal(OUT_OF_MEMORY, title="Out of memory") from problem
 
 
 def describe(result: Segmentation, name: str, device: Any) -> str:
