@@ -7,6 +7,14 @@
  *
  * The only mathematics here are indices and sums over stored rows, and they mirror swinviz/geometry.py and
  * swinviz/attention/maps.py; tests hold the two equal. Everything else is asked from Python.
+ *
+ *  1-4    need no page: where windows lie, reading a block's rows, colours, messages and transports
+ *  5-6    the state, its permalink, and what things are called
+ *  7      the page is built once, from the answer to "open"
+ *  8-13   each change of state redraws it: `changed`, in the next frame `redraw`, there `look` and one function a part
+ *  14     pointer and keys change the state
+ *  15-16  PNG, SVG, GIF
+ *  17     entry points: `mount` for every host, `render` for anywidget
  */
 
 // --- 1. Where windows lie (mirrors WindowGeometry) ---------------------------------------------------------
@@ -96,7 +104,7 @@ export function tokenWeights(geometry, box, size) {
   return weights;
 }
 
-// --- 2. Reading a block's rows ----------------------------------------------------------------------------
+// --- 2. Reading a block's rows -----------------------------------------------------------------------------
 
 /** One stored row as probabilities: `out[k] += factor * pattern[window, head, query, k]`. */
 export function addRow(block, window, head, query, factor, out) {
@@ -181,17 +189,17 @@ export function classShares(geometry, shares, labels, size, classes) {
 
 /** Share of a query's attention that crosses a seam: keys of another region of its window. */
 export function seamShare(block, weights, head) {
-  const { geometry } = block;
+  const { geometry, heads } = block;
   if (!geometry.shift) return 0;
+  const row = new Float32Array(geometry.area);
   let across = 0;
-  for (const weight of weights) {
-    const region = regionAt(geometry, weight.window, weight.query);
-    const [row] = attentionOf(block, [weight], head).values();
-    for (let key = 0; key < geometry.area; key++) {
-      if (regionAt(geometry, weight.window, key) !== region) across += row[key];
-    }
+  for (const { window, query, weight } of weights) {
+    const region = regionAt(geometry, window, query);
+    row.fill(0);
+    for (const each of headsOf(heads, head)) addRow(block, window, each, query, weight, row);
+    for (let key = 0; key < row.length; key++) if (regionAt(geometry, window, key) !== region) across += row[key];
   }
-  return across;
+  return across / headsOf(heads, head).length;
 }
 
 function softmax(scores) {
@@ -228,7 +236,7 @@ export function splitOf(content, span, bias, side, window, query) {
   return split;
 }
 
-// --- 3. Colours -------------------------------------------------------------------------------------------
+// --- 3. Colours --------------------------------------------------------------------------------------------
 
 // matplotlib's magma and (diverging) ColorBrewer PuOr as evenly spaced control points; perceptually even,
 // readable in gray and with colour-blind eyes. 33 points of magma are within 1.3 of 255 levels everywhere.
@@ -260,7 +268,7 @@ export function colourOf(table, value) {
 
 const css = ([red, green, blue], alpha = 1) => `rgba(${red}, ${green}, ${blue}, ${alpha})`;
 
-// --- 4. Messages and transports ---------------------------------------------------------------------------
+// --- 4. Messages and transports ----------------------------------------------------------------------------
 
 const ARRAY_TYPES = { uint8: Uint8Array, uint16: Uint16Array, int32: Int32Array, float32: Float32Array };
 
@@ -374,7 +382,7 @@ export function remember(transport, limit = 128 * 2 ** 20) {
   };
 }
 
-// --- 5. State and permalink -------------------------------------------------------------------------------
+// --- 5. State and permalink --------------------------------------------------------------------------------
 
 export const LAYERS = ["grid", "shifted", "seams", "padding", "outlines"];
 
@@ -385,11 +393,14 @@ export function initialState() {
   };
 }
 
-/** State as a string: the fields that differ from the initial state. */
+// Always in a permalink: a viewer that is told no place chooses one itself.
+const PLACE = ["stage", "block", "y", "x"];
+
+/** State as a string: the place, and the fields that differ from the initial state. */
 export function formatState(state) {
   const initial = initialState();
   const text = (value) => (Array.isArray(value) ? value.join(".") : String(value));
-  const pairs = Object.keys(initial).filter((key) => text(state[key]) !== text(initial[key]));
+  const pairs = Object.keys(initial).filter((key) => PLACE.includes(key) || text(state[key]) !== text(initial[key]));
   return pairs.map((key) => `${key}=${encodeURIComponent(text(state[key]))}`).join("&");
 }
 
@@ -430,11 +441,13 @@ export function clampState(state, opening) {
     const box = [within(top, 0, opening.size[0]), within(left, 0, opening.size[1]),
       within(bottom, 0, opening.size[0]), within(right, 0, opening.size[1])];
     state.region = box[2] > box[0] && box[3] > box[1] ? box : null;
+    // Its middle stands for it where only one query can be shown.
+    if (state.region) [state.y, state.x] = [(box[0] + box[2]) >> 1, (box[1] + box[3]) >> 1];
   }
   return state;
 }
 
-// --- 6. Words and numbers ---------------------------------------------------------------------------------
+// --- 6. Words and numbers ----------------------------------------------------------------------------------
 
 /** A share 0..1 as a person reads it: "38 %", "4.2 %", "< 0.1 %". */
 export function formatShare(share) {
@@ -486,7 +499,7 @@ const KEYS = [
   ["?", "this help"],
 ];
 
-// --- 7. The page ------------------------------------------------------------------------------------------
+// --- 7. The page -------------------------------------------------------------------------------------------
 
 /** Make an element: attributes by name, `on...` as listeners, children as nodes or text. */
 function make(tag, attributes = {}, ...children) {
@@ -518,10 +531,25 @@ function replaceChildren(node, children, heir) {
   if (focused) heir.focus();
 }
 
+/** Keep the chosen one of a group of radio buttons in sight, and the focus on it if it is in the group. */
+function follow(group, chosen) {
+  showIn(group, chosen);
+  const focused = group.getRootNode().activeElement;
+  if (group.contains(focused) && focused !== chosen) chosen.focus({ preventScroll: true });
+}
+
+/** Scroll a box, and nothing around it, until a child of it shows; once, so that it can be scrolled away again. */
+function showIn(box, child) {
+  if (box.shown === child) return;
+  box.shown = child;
+  const [outer, inner] = [box.getBoundingClientRect(), child.getBoundingClientRect()];
+  box.scrollLeft += Math.max(0, inner.right - outer.right) + Math.min(0, inner.left - outer.left);
+  box.scrollTop += Math.max(0, inner.bottom - outer.bottom) + Math.min(0, inner.top - outer.top);
+}
+
 function buildPage(viewer) {
-  const { root, opening } = viewer;
+  const { root, opening, parts } = viewer;
   root.style.setProperty("--swv-widest", `${widest(viewer)}px`);
-  const parts = (viewer.parts = {});
   parts.announce = make("p", { class: "swv-hidden", "aria-live": "polite" });
   parts.help = make("dialog", { class: "swv-help", "aria-label": "Keys" },
     make("h3", {}, "Keys"),
@@ -677,7 +705,7 @@ function buildHeads(viewer) {
   replaceChildren(parts.heads, parts.tiles.map(({ tile }) => tile), parts.tiles[state.head + 1].tile);
 }
 
-// --- 8. From state to picture -----------------------------------------------------------------------------
+// --- 8. From state to picture ------------------------------------------------------------------------------
 
 /** Something changed: draw in the next frame. "base": also what lies below the attention. */
 function changed(viewer, what) {
@@ -772,7 +800,7 @@ function blockOf(answer) {
   return { ...arrays, heads: arrays.levels.shape[1], geometry: makeGeometry(header.geometry) };
 }
 
-// --- 9. The picture ---------------------------------------------------------------------------------------
+// --- 9. The picture ----------------------------------------------------------------------------------------
 
 /** Device pixels per CSS pixel, as far as more of them can be seen. */
 const pixelDensity = () => Math.min(2, window.devicePixelRatio || 1);
@@ -1037,7 +1065,7 @@ function stripBitmap(strip, index) {
   }));
 }
 
-// --- 10. The panels ---------------------------------------------------------------------------------------
+// --- 10. Panels: heads, shares, split, bias ----------------------------------------------------------------
 
 /** Values of a square window as a small picture, relative to `peak`; lines where regions meet. */
 function drawTile(canvas, values, side, { peak = Math.max(...values, 1e-12), query = null, seams = { rows: [], columns: [] } }) {
@@ -1125,31 +1153,6 @@ const SPLIT_NAMES = {
   unmasked: ["no mask", "content and position, the mask off", "mask"],
 };
 
-function drawEdits(viewer) {
-  const { parts, state, before, after } = viewer;
-  for (const [name, box] of Object.entries(parts.edits)) box.checked = state.edits.includes(name);
-  drawSilenced(viewer);
-  parts.compare.hidden = !after;
-  parts.compareText.hidden = !state.edits.length;
-  parts.compareText.textContent = !after || !before ? viewer.trouble ?? "running the edited model …"
-    : `before | after: ${after.flipped.toLocaleString("en")} of ${before.labels.length.toLocaleString("en")} pixels `
-      + `(${formatShare(after.flipped / before.labels.length)}) change their class.`;
-}
-
-function drawSilenced(viewer) {
-  const { parts, state, chosen } = viewer;
-  const off = silenced(viewer);
-  parts.silence.disabled = !off;
-  parts.silence.textContent = !off ? "Choose a head to silence it"
-    : `${state.edits.includes(off) ? "Restore" : "Silence"} head ${state.head} of ${blockName(chosen)}`;
-  const names = state.edits.filter((name) => name.startsWith("off-"));
-  if (parts.silent.dataset.shown === names.join()) return;
-  parts.silent.dataset.shown = names.join();
-  replaceChildren(parts.silent, names.map((name) => button(`${editName(name)} ×`, () => toggleEdit(viewer, name), {
-    title: "restore this head (stage·block·head)",
-  })), parts.over);
-}
-
 /** The query's split: Python's, or what the file's content patterns give. {trouble}, or null while it is awaited. */
 function splitNow(viewer) {
   const { state: { stage, block, y, x }, opening, resting, geometry } = viewer;
@@ -1168,8 +1171,8 @@ function splitNow(viewer) {
 
 function drawSplit(viewer) {
   const { parts, state, chosen, geometry, shares } = viewer;
-  if (patternEdits(viewer).length) return parts.split.replaceChildren(note("for the unedited model"));
-  if (state.region || state.direction === "key") return parts.split.replaceChildren(note("for a single query"));
+  if (patternEdits(viewer).length) return parts.split.replaceChildren(note("Known for the unedited model only."));
+  if (state.region || state.direction === "key") return parts.split.replaceChildren(note("Known for a single query only, not for a region or a key."));
   const split = splitNow(viewer);
   if (split?.trouble) return parts.split.replaceChildren(note(split.trouble));
   parts.split.toggleAttribute("data-waiting", !split || !shares);
@@ -1211,6 +1214,35 @@ function drawBias(viewer) {
   parts.biasText.textContent = `Added to the scores of keys around the query (the square), ${name}: `
     + `purple −${peak.toFixed(2)}, white 0, orange +${peak.toFixed(2)}.`;
 }
+
+// --- 11. Panels: what if -----------------------------------------------------------------------------------
+
+function drawEdits(viewer) {
+  const { parts, state, before, after } = viewer;
+  for (const [name, box] of Object.entries(parts.edits)) box.checked = state.edits.includes(name);
+  drawSilenced(viewer);
+  parts.compare.hidden = !after;
+  parts.compareText.hidden = !state.edits.length;
+  parts.compareText.textContent = !after || !before ? viewer.trouble ?? "running the edited model …"
+    : `before | after: ${after.flipped.toLocaleString("en")} of ${before.labels.length.toLocaleString("en")} pixels `
+      + `(${formatShare(after.flipped / before.labels.length)}) change their class.`;
+}
+
+function drawSilenced(viewer) {
+  const { parts, state, chosen } = viewer;
+  const off = silenced(viewer);
+  parts.silence.disabled = !off;
+  parts.silence.textContent = !off ? "Choose a head to silence it"
+    : `${state.edits.includes(off) ? "Restore" : "Silence"} head ${state.head} of ${blockName(chosen)}`;
+  const names = state.edits.filter((name) => name.startsWith("off-"));
+  if (parts.silent.dataset.shown === names.join()) return;
+  parts.silent.dataset.shown = names.join();
+  replaceChildren(parts.silent, names.map((name) => button(`${editName(name)} ×`, () => toggleEdit(viewer, name), {
+    title: "restore this head (stage·block·head)",
+  })), parts.over);
+}
+
+// --- 12. Panels: the strip of blocks -----------------------------------------------------------------------
 
 /** The pixel whose strip is shown: the query, or in an offline file the nearest one that is kept. */
 function stripPixel({ opening: { kept, size }, state }) {
@@ -1264,7 +1296,7 @@ function drawStrip(viewer) {
     : viewer.strip?.trouble ?? `${STRIP_NAMES[state.strip][1]}${state.region ? " For a region: of its middle." : ""}`;
 }
 
-const CELL_WIDTH = 80;
+const CELL_WIDTH = 80; // CSS pixels
 
 /** A block's picture, and around the query's place in it the block's window. */
 function drawCell(viewer, each, index, [y, x]) {
@@ -1284,22 +1316,6 @@ function drawCell(viewer, each, index, [y, x]) {
   context.stroke(outline);
 }
 
-/** Keep the chosen one of a group of radio buttons in sight, and the focus on it if it is in the group. */
-function follow(group, chosen) {
-  showIn(group, chosen);
-  const focused = group.getRootNode().activeElement;
-  if (group.contains(focused) && focused !== chosen) chosen.focus({ preventScroll: true });
-}
-
-/** Scroll a box, and nothing around it, until a child of it shows; once, so that it can be scrolled away again. */
-function showIn(box, child) {
-  if (box.shown === child) return;
-  box.shown = child;
-  const [outer, inner] = [box.getBoundingClientRect(), child.getBoundingClientRect()];
-  box.scrollLeft += Math.max(0, inner.right - outer.right) + Math.min(0, inner.left - outer.left);
-  box.scrollTop += Math.max(0, inner.bottom - outer.bottom) + Math.min(0, inner.top - outer.top);
-}
-
 function filmText({ strip, film, opening, state }) {
   const where = `After ${blockName(opening.blocks[film])}`;
   const share = strip?.header?.shares?.[film];
@@ -1307,6 +1323,8 @@ function filmText({ strip, film, opening, state }) {
   if (state.strip === "reach") return `${where}, ${formatShare(share)} of the picture can influence the query's token.`;
   return `${where}, ${formatShare(1 - share)} of the query's token comes from the picture, ${formatShare(share)} went to padding.`;
 }
+
+// --- 13. Words about what is seen --------------------------------------------------------------------------
 
 function drawWords(viewer) {
   const { parts, state, opening, geometry, pointer, segmentation } = viewer;
@@ -1363,7 +1381,7 @@ function announce(viewer) {
   }));
 }
 
-// --- 11. Pointer and keys ---------------------------------------------------------------------------------
+// --- 14. Pointer and keys ----------------------------------------------------------------------------------
 
 function toggleLayer(viewer, layer) {
   const { state } = viewer;
@@ -1431,7 +1449,7 @@ function listenToPointer(viewer) {
     const [y, x] = (viewer.pointer = at(event));
     if (pressed) {
       dragged ||= Math.hypot(event.clientY - pressed.clientY, event.clientX - pressed.clientX) > 6;
-      if (dragged) ask(viewer, boxAround([y, x], at(pressed)));
+      if (dragged) Object.assign(state, { region: boxAround([y, x], at(pressed)), locked: true });
     } else if (!state.locked) Object.assign(state, { y, x });
     moved(viewer);
   });
@@ -1451,11 +1469,6 @@ function listenToPointer(viewer) {
   });
   over.addEventListener("pointercancel", () => { pressed = null; }); // a finger that scrolls the page
   over.addEventListener("pointerleave", () => { viewer.pointer = null; changed(viewer, "query"); });
-}
-
-/** Ask for a region, and for its middle where only one query can be shown. */
-function ask({ state }, region) {
-  Object.assign(state, { region, locked: true, y: (region[0] + region[2]) >> 1, x: (region[1] + region[3]) >> 1 });
 }
 
 function stepBlock(viewer, by) {
@@ -1537,55 +1550,45 @@ function listenToKeys(viewer) {
   });
 }
 
-/** Follow the host's theme: JupyterLab, VS Code and Gradio mark the body; a file follows the system. */
-function followTheme(viewer) {
-  const { root } = viewer;
-  const system = window.matchMedia("(prefers-color-scheme: dark)");
-  const isDark = () => {
-    const { body, documentElement } = document;
-    if (body.dataset.jpThemeLight) return body.dataset.jpThemeLight === "false";
-    if (body.dataset.vscodeThemeKind) return /dark|high-contrast$/.test(body.dataset.vscodeThemeKind);
-    if (document.querySelector("gradio-app, .gradio-container")) return body.matches(".dark") || documentElement.matches(".dark");
-    return system.matches;
-  };
-  const update = () => {
-    root.dataset.theme = isDark() ? "dark" : "light";
-    const style = getComputedStyle(root);
-    const names = ["page", "panel", "line", "text", "veil"];
-    viewer.colours = Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--swv-${name}`).trim()]));
-    if (viewer.chosen) changed(viewer, "base");
-  };
-  const observer = new MutationObserver(update);
-  for (const node of [document.body, document.documentElement]) observer.observe(node, { attributes: true });
-  system.addEventListener("change", update);
-  update();
-  return () => { observer.disconnect(); system.removeEventListener("change", update); };
+// --- 15. Saving what is seen -------------------------------------------------------------------------------
+
+/** How big a saved picture's caption is, and its lines, broken between its parts where they would not fit. */
+export function captionLayout(parts, width) {
+  const size = Math.max(11, Math.round(width / 48)), letters = width / (0.58 * size);
+  const lines = [];
+  for (const part of parts) {
+    if (lines.length && lines.at(-1).length + part.length + 2 <= letters) lines.push(`${lines.pop()}, ${part}`);
+    else lines.push(part);
+  }
+  return { size, lines, height: (1.5 * lines.length + 1) * size };
 }
 
-// --- 12. Saving what is seen ------------------------------------------------------------------------------
+/** Where a caption's line begins, below a picture of this height: [x, y] of its base line. */
+const lineAt = (index, height, size) => [0.5 * size, height + (1.5 * index + 1.5) * size];
 
 /** Both canvases as one, with a caption below that says what is seen. */
 function composite(viewer) {
   const { parts, colours } = viewer;
   const { width, height } = parts.base;
-  const size = Math.max(11, Math.round(width / 48));
-  const canvas = make("canvas", { width, height: height + 3 * size });
+  const caption = captionLayout(captionOf(viewer), width);
+  const canvas = make("canvas", { width, height: Math.ceil(height + caption.height) });
   const context = canvas.getContext("2d");
   context.fillStyle = colours.page;
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.drawImage(parts.base, 0, 0);
   context.drawImage(parts.over, 0, 0);
   context.fillStyle = colours.text;
-  context.font = `${size}px system-ui, sans-serif`;
-  context.fillText(captionOf(viewer), 0.5 * size, height + 1.9 * size, width - size);
+  context.font = `${caption.size}px system-ui, sans-serif`;
+  caption.lines.forEach((line, index) => context.fillText(line, ...lineAt(index, height, caption.size), width - caption.size));
   return canvas;
 }
 
+/** What a saved picture shows, in parts. */
 function captionOf(viewer) {
   const { opening, chosen, state } = viewer;
   const what = state.region ? `region [${state.region.join(", ")}]` : `${state.direction} y ${state.y}, x ${state.x}`;
   const block = `${blockName(chosen)} (${kindOf(editedGeometry(viewer, chosen))}-MSA)`;
-  return [opening.title, block, headName(state.head, chosen.heads), what, ...state.edits.map(editName), `brightest ${scaleText(viewer)}`].join(", ");
+  return [opening.title, block, headName(state.head, chosen.heads), what, ...state.edits.map(editName), `brightest ${scaleText(viewer)}`];
 }
 
 function download(blob, name) {
@@ -1602,7 +1605,7 @@ function savePng(viewer) {
 
 /** The picture as an SVG: the photograph as pixels, everything above it as shapes. */
 export function svgOf({ width, height, picture, shapes, heat, caption, colours }) {
-  const size = Math.max(11, Math.round(width / 48));
+  const { size, lines: words, height: below } = captionLayout(caption, width);
   const box = ([x, y, w, h]) => `x="${x}" y="${y}" width="${w}" height="${h}"`;
   const escape = (text) => text.replace(/[&<>"]/g, (letter) => `&#${letter.charCodeAt(0)};`);
   const outlines = [...(shapes.spread ? [] : shapes.boxes), shapes.place].flatMap((each) => [
@@ -1611,17 +1614,21 @@ export function svgOf({ width, height, picture, shapes, heat, caption, colours }
   ]);
   const hole = shapes.boxes.map(([x, y, w, h]) => `M${x} ${y}h${w}v${h}h${-w}z`).join("");
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height + 3 * size}">`,
-    `<title>${escape(caption)}</title>`,
-    `<rect width="${width}" height="${height + 3 * size}" fill="${colours.page}"/>`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height + below}">`,
+    `<title>${escape(caption.join(", "))}</title>`,
+    `<rect width="${width}" height="${height + below}" fill="${colours.page}"/>`,
     `<image width="${width}" height="${height}" href="${picture}"/>`,
     shapes.spread ? "" : `<path d="M0 0h${width}v${height}h${-width}z${hole}" fill="${colours.veil}" fill-rule="evenodd"/>`,
     `<g fill-opacity="${heat}" shape-rendering="crispEdges">`,
     ...shapes.tokens.map(({ box: each, colour }) => `<rect ${box(each)} fill="${colour}"/>`),
     "</g>",
     ...outlines,
-    `<text x="${0.5 * size}" y="${height + 1.9 * size}" font-family="system-ui, sans-serif" font-size="${size}" fill="${colours.text}">`
-      + `${escape(caption)}</text>`,
+    `<g font-family="system-ui, sans-serif" font-size="${size}" fill="${colours.text}">`,
+    ...words.map((line, index) => {
+      const [x, y] = lineAt(index, height, size);
+      return `<text x="${x}" y="${y}">${escape(line)}</text>`;
+    }),
+    "</g>",
     "</svg>",
   ].join("\n");
 }
@@ -1635,6 +1642,18 @@ function saveSvg(viewer) {
   });
   download(new Blob([text], { type: "image/svg+xml" }), fileName(viewer, "svg"));
 }
+
+async function copyPermalink(viewer) {
+  const text = formatState(viewer.state);
+  try {
+    await navigator.clipboard.writeText(text);
+    viewer.parts.saved.textContent = "copied; explore(model, image, state=…) takes it";
+  } catch { // no clipboard without permission: show it instead
+    viewer.parts.saved.textContent = text;
+  }
+}
+
+// --- 16. GIF -----------------------------------------------------------------------------------------------
 
 /** The strip as an animated GIF, one frame a block. */
 function saveGif(viewer) {
@@ -1745,17 +1764,7 @@ function lzw(indices) {
   return Uint8Array.from(out);
 }
 
-async function copyPermalink(viewer) {
-  const text = formatState(viewer.state);
-  try {
-    await navigator.clipboard.writeText(text);
-    viewer.parts.saved.textContent = "copied; explore(model, image, state=…) takes it";
-  } catch { // no clipboard without permission: show it instead
-    viewer.parts.saved.textContent = text;
-  }
-}
-
-// --- 13. Entry points -------------------------------------------------------------------------------------
+// --- 17. Entry points --------------------------------------------------------------------------------------
 
 /**
  * Put a viewer into an element.
@@ -1776,11 +1785,7 @@ export async function mount(element, transport, { state: text = "", onstate = nu
     throw error;
   }
   const opening = { ...answer.header, arrays: answer.arrays };
-  const viewer = {
-    root, opening, onstate, transport: remembered, state: clampState(firstState(text, opening), opening),
-    stale: new Set(), frame: 0, pointer: null, resting: true, film: null, asked: {}, got: {}, lastDraw: 0,
-    bitmaps: { image: paintImage(opening) },
-  };
+  const viewer = makeViewer(root, opening, remembered, clampState(firstState(text, opening), opening), onstate);
   buildPage(viewer);
   const forgetTheme = followTheme(viewer);
   listenToPointer(viewer);
@@ -1802,6 +1807,46 @@ export async function mount(element, transport, { state: text = "", onstate = nu
       remembered.close();
       element.replaceChildren();
     },
+  };
+}
+
+/** Follow the host's theme: JupyterLab, VS Code and Gradio mark the body; a file follows the system. */
+function followTheme(viewer) {
+  const { root } = viewer;
+  const system = window.matchMedia("(prefers-color-scheme: dark)");
+  const isDark = () => {
+    const { body, documentElement } = document;
+    if (body.dataset.jpThemeLight) return body.dataset.jpThemeLight === "false";
+    if (body.dataset.vscodeThemeKind) return /dark|high-contrast$/.test(body.dataset.vscodeThemeKind);
+    if (document.querySelector("gradio-app, .gradio-container")) return body.matches(".dark") || documentElement.matches(".dark");
+    return system.matches;
+  };
+  const update = () => {
+    root.dataset.theme = isDark() ? "dark" : "light";
+    const style = getComputedStyle(root);
+    const names = ["page", "panel", "line", "text", "veil"];
+    viewer.colours = Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--swv-${name}`).trim()]));
+    if (viewer.chosen) changed(viewer, "base");
+  };
+  const observer = new MutationObserver(update);
+  for (const node of [document.body, document.documentElement]) observer.observe(node, { attributes: true });
+  system.addEventListener("change", update);
+  update();
+  return () => { observer.disconnect(); system.removeEventListener("change", update); };
+}
+
+/** What one viewer knows; all that is drawn follows from it. `look` adds what is attended now. */
+function makeViewer(root, opening, transport, state, onstate) {
+  return {
+    root, opening, transport, onstate,
+    state, // what a permalink holds; the rest can be found again
+    parts: {}, // elements of the page by name
+    bitmaps: { image: paintImage(opening) }, // canvases of one pixel an input pixel
+    pointer: null, // [y, x] under the mouse
+    resting: true, // the pointer has not moved for a while: Python may be asked
+    film: null, // the block that is played now
+    asked: {}, got: {}, // by slot: the last request, and the last answer with its request
+    stale: new Set(), frame: 0, lastDraw: 0, // what to draw in the next frame; milliseconds that the last one took
   };
 }
 

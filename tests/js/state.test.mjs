@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import test from "node:test";
 import {
-  COLOURS, callTransport, clampState, colourOf, encodeGif, fetchTransport, fileTransport, formatShare, formatState, initialState,
+  COLOURS, callTransport, captionLayout, clampState, colourOf, encodeGif, fetchTransport, fileTransport, formatShare, formatState, initialState,
   parseState, remember, requestKey, svgOf, toDevice, unpack, widgetTransport,
 } from "../../swinviz/explorer/explorer.js";
 
@@ -18,7 +18,14 @@ test("a permalink brings back every field", () => {
   assert.deepEqual(parseState(formatState(state)), state);
 });
 
-test("the initial state has an empty permalink", () => assert.equal(formatState(initialState()), ""));
+test("a permalink names the place even where it is the first block and pixel, which no viewer begins with", () =>
+  assert.equal(formatState(initialState()), "stage=0&block=0&y=0&x=0"));
+
+test("an offline file's state holds one of the edits it has", () => {
+  const offline = { ...opening, kept: { edits: ["no_bias", "no_mask"] } };
+  assert.deepEqual(clampState(parseState("edits=no_bias.no_mask.no_shift.off-0-0-0"), offline).edits, ["no_mask"]);
+  assert.deepEqual(clampState(parseState("edits=no_bias.off-0-0-0"), opening).edits, ["no_bias", "off-0-0-0"]);
+});
 
 test("a permalink of nonsense gives a state that can be drawn", () => {
   for (const text of ["stage=x&y=NaN&layers=evil.grid&region=1.2&locked=maybe&unknown=1", "y=-5&x=1e9&head=99&heat=7&stage=9",
@@ -31,7 +38,9 @@ test("a permalink of nonsense gives a state that can be drawn", () => {
 });
 
 test("a region is cut to the picture", () => {
-  assert.deepEqual(clampState(parseState("region=-4.10.500.20"), opening).region, [0, 10, 60, 20]);
+  const state = clampState(parseState("region=-4.10.500.20&y=3&x=4"), opening);
+  assert.deepEqual(state.region, [0, 10, 60, 20]);
+  assert.deepEqual([state.y, state.x], [30, 15]); // its middle, whose strip is shown
 });
 
 test("an answer is asked for once, and the one not used for longest is forgotten first", async () => {
@@ -129,9 +138,19 @@ test("shares are written with their unit, and small ones are not called nothing"
   assert.deepEqual([0, 0.0001, 0.042, 0.0999, 0.38, 1].map(formatShare), ["0.0 %", "< 0.1 %", "4.2 %", "10 %", "38 %", "100 %"]);
 });
 
+test("a caption is broken where it would be cut off, and only between its parts", () => {
+  const parts = ["a model", "stage 2, block 3 (SW-MSA)", "mean of 8 heads", "query y 300, x 100", "brightest 17 % a token"];
+  for (const width of [150, 300, 700, 2000]) {
+    const { size, lines, height } = captionLayout(parts, width);
+    assert.equal(lines.join(", "), parts.join(", "));
+    assert.ok(lines.every((line) => parts.includes(line) || line.length * 0.58 * size <= width));
+    assert.ok(height > 1.5 * size * lines.length);
+  }
+});
+
 test("an SVG escapes its caption and leaves the windows' hole in the veil", () => {
   const svg = svgOf({
-    width: 10, height: 10, picture: "data:,", heat: 0.5, caption: `<script>&"`, colours: { page: "#fff", veil: "#000", text: "#000" },
+    width: 10, height: 10, picture: "data:,", heat: 0.5, caption: [`<script>&"`], colours: { page: "#fff", veil: "#000", text: "#000" },
     shapes: { boxes: [[0, 0, 4, 4]], tokens: [{ box: [0, 0, 2, 2], colour: "rgba(1, 2, 3, 1)" }], place: [0, 0, 2, 2], spread: false },
   });
   assert.ok(!svg.includes("<script>") && svg.includes("M0 0h4v4h-4z") && svg.includes('fill="rgba(1, 2, 3, 1)"'));
