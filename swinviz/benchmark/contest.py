@@ -32,7 +32,7 @@ class Entry:
         seconds: median time of a turn.
         speedup: median over the rounds of the reference's time over this one's.
         memory_gb: most memory in use during its first turn beyond that before it, in units of 2**30 bytes.
-        difference: largest difference of its result from the exact one.
+        difference: largest difference of its result from the exact one, at least 0.
     """
 
     seconds: float
@@ -49,8 +49,8 @@ class Contest:
         title: what was done.
         reference: name of the contestant that the others are compared with.
         rounds: how often each had its turn.
-        operations: of the plain way, in one turn; 0 if they were not counted. A contestant that needs fewer
-            for the same result gets credit for those it saves.
+        operations: floating-point operations of the plain way in one turn; 0 if they were not counted, at
+            least 1 otherwise. A contestant that needs fewer for the same result gets credit for those it saves.
         entries: by name of the contestant.
     """
 
@@ -99,9 +99,9 @@ def hold(
         title: what is done.
         runs: name -> turn; the first is the reference.
         device: where they run.
-        exact: what each should return; differences are taken from it.
+        exact: what each should return, of any shape; differences are taken from it.
         rounds: how often each has its turn, after one to warm up.
-        operations: of the plain way, in one turn.
+        operations: floating-point operations of the plain way in one turn, at least 0.
         progress: show a bar.
     """
     memory, differences = {}, {}

@@ -52,7 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Compare speed and memory; the weights are random, which changes neither."""
+    """Compare speed and memory; the weights are random, which changes neither.
+
+    Raises:
+        ValueError: a part is asked for that does not exist.
+    """
     parts = arguments.parts or PARTS[:3]
     unknown = sorted(set(parts) - set(PARTS))
     if unknown:
