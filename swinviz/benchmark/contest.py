@@ -49,8 +49,8 @@ class Contest:
         title: what was done.
         reference: name of the contestant that the others are compared with.
         rounds: how often each had its turn.
-        operations: floating-point operations of the plain way in one turn; 0 if they were not counted, at
-            least 1 otherwise. A contestant that needs fewer for the same result gets credit for those it saves.
+        operations: floating-point operations of the plain way in one turn, at least 0, which means that they
+            were not counted. A contestant that needs fewer for the same result gets credit for those it saves.
         entries: by name of the contestant.
     """
 
