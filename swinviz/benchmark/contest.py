@@ -50,7 +50,7 @@ class Contest:
         reference: name of the contestant that the others are compared with.
         rounds: how often each had its turn.
         operations: floating-point operations of the plain way in one turn, at least 0, which means that they
-            were not counted. A contestant that needs fewer for the same result gets credit for those it saves.
+            were not counted. Who needs fewer for the same result gets credit for those that are saved.
         entries: by name of the contestant.
     """
 
