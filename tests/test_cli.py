@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -143,6 +144,43 @@ def test_evaluate_writes_report_and_figures(
     }
     labels = swinviz.load(weights).segment(np.full((40, 60, 3), 90, np.uint8)).labels
     assert f"{(labels == 1).mean():.2%}".rstrip("%") in capsys.readouterr().out
+
+
+# The figures' font has no Chinese, shows boxes, and warns of them.
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Glyph .* missing")
+def test_every_command_works_with_any_name_of_folders_files_and_classes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "Größe 100% & 'mehr' #1 {x} [画像] $_$ %s"
+    for kind, value in (("images", 90), ("masks", 1)):
+        (folder / kind).mkdir(parents=True)
+        Image.fromarray(np.full((40, 60), value, np.uint8)).save(folder / kind / "ein *Bild*? $^$.png")
+    named = tiny_model()
+    named.config = replace(named.config, classes=("class $^$", "$_$", "<b>"))
+    save(named, folder / "weights.safetensors")
+    (folder / "labels.txt").write_text("\n".join(named.config.classes))
+    model, image, out = (
+        folder / "mein Modell.safetensors",
+        folder / "images" / "ein *Bild*? $^$.png",
+        folder / "out",
+    )
+    train = ["--crop", "32", "--batch", "2", "--iterations", "1", "--workers", "0", "--device", "cpu"]
+    for command in (
+        ["convert", str(folder / "weights.safetensors"), str(model)],
+        ["segment", str(image), "-o", str(out), "--model", str(model)],
+        ["attend", str(image), "-o", str(out), "--model", str(model)],
+        ["evaluate", "--data", str(folder), "-o", str(out), "--model", str(model)],
+        ["train", str(folder), "-o", str(out), "--model", str(model), *train],
+    ):
+        assert main(command) == 0, capsys.readouterr().err
+    names = {path.name for path in out.iterdir()}
+    assert names >= {
+        "ein *Bild*? $^$_labels.png",
+        "ein *Bild*? $^$_attention.png",
+        "report.json",
+        "model.safetensors",
+    }
 
 
 def test_evaluate_check_lists_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

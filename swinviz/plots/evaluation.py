@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from swinviz.config import Colour
 from swinviz.data.pairs import IGNORED
-from swinviz.plots.style import HEAT, OKABE_ITO, caption, colour_bar, panels, show_image
+from swinviz.plots.style import HEAT, OKABE_ITO, caption, colour_bar, panels, plain, show_image
 
 if TYPE_CHECKING:
     from swinviz.evaluation import BorderAccuracy, ImageScore, LabelledDataset, Report
@@ -43,7 +43,7 @@ def plot_confusion(report: Report, *, most: int = 25) -> Figure:
     figure = Figure(figsize=(side + 0.8, side), layout="constrained")
     ax = figure.subplots()
     drawn = ax.imshow(parts, cmap=HEAT, vmin=0.0, vmax=1.0)
-    names = [report.classes[label] for label in shown]
+    names = [plain(report.classes[label]) for label in shown]
     ax.set_xticks(range(len(shown)), names, rotation=90, fontsize=7)
     ax.set_yticks(range(len(shown)), names, fontsize=7)
     ax.set_xlabel("predicted", fontsize=8)
@@ -86,7 +86,7 @@ def plot_class_bars(report: Report, *, rows: int = 50) -> Figure:
         if not np.isnan(metrics.boundary_iou[labels]).all():
             edges = metrics.boundary_iou[labels]
             ax.plot(edges, places, "o", color=OKABE_ITO[0], markersize=3, label="boundary IoU")
-        ax.set_yticks(places, [report.classes[label] for label in labels], fontsize=7)
+        ax.set_yticks(places, [plain(report.classes[label]) for label in labels], fontsize=7)
         ax.set_ylim(rows - 0.4, -0.6)  # best on top, and bars as thick in the last column as in the others
         ax.set_xlim(0.0, 1.0)
         ax.tick_params(axis="x", labelsize=7)
@@ -191,7 +191,7 @@ def _draw_row(
     for ax, picture in zip(axes, (image, colours[truth], colours[predicted], where), strict=True):
         show_image(ax, picture)
     missed = _most(truth[wrong], classes)
-    axes[0].set_title(f"{score.name}: mIoU {100 * score.miou:.0f} %", fontsize=7)
+    axes[0].set_title(f"{plain(score.name)}: mIoU {100 * score.miou:.0f} %", fontsize=7)
     axes[1].set_title(f"missed most: {missed}" if missed else "", fontsize=7)
     invented = _most(predicted[wrong], classes)
     axes[2].set_title(f"invented most: {invented}" if invented else "", fontsize=7)
@@ -200,7 +200,7 @@ def _draw_row(
 
 def _most(labels: NDArray[np.integer], classes: tuple[str, ...]) -> str:
     """Name the most frequent label; nothing of no labels."""
-    return classes[int(np.bincount(labels).argmax())] if labels.size else ""
+    return plain(classes[int(np.bincount(labels).argmax())]) if labels.size else ""
 
 
 def _title(report: Report) -> str:

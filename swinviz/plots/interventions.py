@@ -90,7 +90,11 @@ def plot_iou_changes(comparison: Comparison) -> Figure:
         interpolation="nearest",
     )
     ax.set_xticks(
-        range(columns), [comparison.classes[i] for i in present], rotation=40, ha="right", fontsize=7
+        range(columns),
+        [style.plain(comparison.classes[i]) for i in present],
+        rotation=40,
+        ha="right",
+        fontsize=7,
     )
     ax.set_yticks(range(rows), [result.name for result in comparison.results], fontsize=8)
     for row in range(rows):

@@ -29,6 +29,7 @@ __all__ = [
     "grey",
     "mark_pixel",
     "panels",
+    "plain",
     "show_image",
 ]
 
@@ -42,6 +43,11 @@ OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "
 """Colours of categories that the colour-blind tell apart (Okabe and Ito 2008)."""
 
 ACCENT = "#D55E00"
+
+
+def plain(text: str) -> str:
+    """Return a text as matplotlib shows it unchanged: dollars in names of classes or files mark no math."""
+    return text.replace("$", r"\$")
 
 
 def panels(
@@ -179,4 +185,4 @@ def caption(figure: Figure, text: str) -> None:
     >>> figure.get_supxlabel()
     'stage 2, block 3'
     """
-    figure.supxlabel(text, fontsize=8, color="0.25", wrap=True)
+    figure.supxlabel(plain(text), fontsize=8, color="0.25", wrap=True)
