@@ -94,7 +94,7 @@ def quantise_logs(probabilities: NDArray[Any], span: float) -> NDArray[np.uint8]
         span: natural logarithm of how far below the largest value the smallest stored one is, in nats.
 
     Returns:
-        Levels: 255 for the largest value, 0 for all that are `span` or more below it. A value in between is
+        Levels of the same shape: 255 for the largest value, 0 for all `span` or more below. One in between is
         off by a factor of at most e**(span / 510).
 
     >>> quantise_logs(np.exp([[0.0, -6.0, -20.0]]), span=12).tolist()
