@@ -223,6 +223,18 @@ def test_a_bad_upload_shows_a_sentence_and_the_next_good_one_works(opened: Page,
     upload(opened, "good.png", file_bytes(photo()))
 
 
+def test_a_files_name_is_text_wherever_the_page_shows_it(opened: Page, tab: Tab) -> None:
+    for name, content in (
+        (f"bad {HOSTILE}.png", bad_uploads()["cut.png"]),
+        (f"good {HOSTILE}.png", file_bytes(photo())),
+    ):
+        upload(opened, name, content)
+    expect(opened.get_by_test_id("toast-body").first).to_contain_text("img src", timeout=WAIT)
+    assert opened.title() == "swinviz", "a file's name ran as HTML"
+    assert opened.locator("img[src=x]").count() == 0
+    tab.errors.clear()  # the browser says that it cannot show the damaged file
+
+
 def test_the_keyboard_reads_the_picture_and_reaches_every_control(opened: Page) -> None:
     upload(opened, "good.png", file_bytes(photo()))
     labels = expected_labels(photo())
