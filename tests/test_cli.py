@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from models import tiny_model
 from PIL import Image
 
@@ -223,6 +224,25 @@ print([name for name in ("matplotlib", "gradio", "IPython", "transformers") if n
     seconds, heavy = done.stdout.splitlines()
     assert heavy == "[]"
     assert float(seconds) < 2
+
+
+def test_a_device_without_enough_memory_is_one_sentence_but_other_errors_stay_visible(
+    weights: str, photo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["segment", str(photo), "-o", str(photo.parent), "--model", weights]
+
+    def fail(*arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr(swinviz.SwinUPerNet, "segment", fail)
+    error: Exception = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+    assert main(words) == 2
+    message = capsys.readouterr().err
+    assert "ran out of memory: take a smaller model" in message
+    assert message.count("\n") == 1
+    error = RuntimeError("a bug")
+    with pytest.raises(RuntimeError, match="a bug"):
+        main(words)
 
 
 def test_ctrl_c_ends_without_a_traceback(

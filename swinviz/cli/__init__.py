@@ -62,4 +62,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Errors of ours are ValueErrors and OSErrors too; each message says in one sentence what to do.
         print(f"swinviz {parsed.command}: {error}", file=sys.stderr)
         return 2
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":  # torch's, which is not imported for --version
+            raise
+        print(
+            f"swinviz {parsed.command}: the device ran out of memory: take a smaller model, smaller or fewer "
+            "images at once, or --device cpu. What was saved before is still there.",
+            file=sys.stderr,
+        )
+        return 2
     return code
