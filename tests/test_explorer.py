@@ -31,6 +31,7 @@ from swinviz.explorer.packet import fixed_point, pack, quantise_rows, unpack
 from swinviz.geometry import WindowGeometry
 from swinviz.hooks import capture, edit
 from swinviz.images import normalise
+from swinviz.presets import PRESETS
 from swinviz.segmenter import SwinUPerNet
 
 CLASSES = ("sky", "sea", "sand", "rock")
@@ -343,6 +344,25 @@ def test_a_full_disk_leaves_the_offline_file_of_before(
         save_html(session, path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.slow
+def test_an_offline_file_of_swin_t_at_512_holds_every_pattern_in_20_megabytes(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    head = HeadConfig(channels=8, pool_scales=(1,), aux_channels=0)  # the head leaves nothing in the file
+    config = ModelConfig(CLASSES, backbone=PRESETS["swin-t"].backbone, head=head, scale=(512, 512))
+    model = SwinUPerNet(config).eval()
+    with torch.no_grad():  # patterns as sharp as trained ones: flat ones would compress too well
+        for name, parameter in model.named_parameters():
+            if "qkv.weight" in name or "bias_table" in name:
+                parameter.normal_(std=0.6 if "bias_table" in name else 0.06)
+    image = np.random.default_rng(4).integers(0, 256, (512, 512, 3), dtype=np.uint8)
+    path = tmp_path / "view.html"
+    assert save_html(Session(model, image), path) == []
+    assert path.stat().st_size <= 20_000_000
+    kept = unpack(_messages(path)["open"])[0]["kept"]
+    assert len(kept["edits"]) == 4
+    assert all(stage < 3 for stage, _ in kept["no_content"])  # of a picture that is no noise, more fits in
 
 
 def test_a_hostile_title_or_state_cannot_leave_its_place_in_the_file(

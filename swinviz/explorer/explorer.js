@@ -644,13 +644,14 @@ function buildRight(viewer) {
   const { parts } = viewer;
   parts.heads = make("div", { class: "swv-heads", role: "radiogroup", "aria-label": "Heads" });
   parts.headsTitle = make("h3");
+  parts.sharesTitle = make("h3");
   parts.shares = make("div", { class: "swv-shares" });
   parts.bias = make("canvas", { class: "swv-bias", role: "img" });
   parts.biasText = note();
   parts.split = make("div", { class: "swv-split" });
   return make("section", { class: "swv-right", "aria-label": "Heads and shares" },
     parts.headsTitle, parts.heads,
-    make("h3", {}, "Where the attention goes"), parts.shares,
+    parts.sharesTitle, parts.shares,
     make("h3", {}, "Content, position, mask"), parts.split,
     make("h3", {}, "Position bias"), make("div", { class: "swv-pair" }, parts.bias, parts.biasText));
 }
@@ -1109,7 +1110,6 @@ function seamsOf(geometry, window) {
 function drawHeads(viewer) {
   const { parts, state, chosen, block, weights, geometry } = viewer;
   buildHeads(viewer);
-  follow(parts.heads, parts.tiles[state.head + 1].tile);
   parts.headsTitle.textContent = `Heads of ${blockName(chosen)}${patternEdits(viewer).length ? ", edited" : ""}`;
   const first = weights.reduce((best, each) => (each.weight > best.weight ? each : best));
   const inWindow = weights.filter(({ window }) => window === first.window); // a region: where most of it lies
@@ -1125,10 +1125,12 @@ function drawHeads(viewer) {
     tile.title = `${headName(head, chosen.heads)}: entropy ${entropy.toFixed(2)} nat (as wide as ${Math.exp(entropy).toFixed(1)} `
       + `equal keys), mean distance ${distance.toFixed(1)} px`;
   }
+  if (block) follow(parts.heads, parts.tiles[state.head + 1].tile); // now that the captions have their height
 }
 
 function drawShares(viewer) {
   const { parts, state, block, weights, shares, opening, segmentation, geometry } = viewer;
+  parts.sharesTitle.textContent = `Where the attention ${state.direction === "key" ? "comes from" : "goes"}`;
   if (!shares || !segmentation) return parts.shares.replaceChildren(note(viewer.trouble ?? "running the model …"));
   const { byClass, padding } = classShares(geometry, shares, segmentation.labels, opening.size, opening.classes.length);
   const rows = [...byClass].map((share, index) => ({ name: opening.classes[index], share, colour: css(opening.palette[index]) }));
