@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import re
 import stat
 import subprocess
 import sys
@@ -120,6 +120,12 @@ def test_readme_sets_up_with_the_constraints_and_extras_that_exist(
         assert set(extras.split(",")) <= set(project["optional-dependencies"])
 
 
+def test_documentation_of_tests_names_modules_that_exist(repository: Path) -> None:
+    named = set(re.findall(r"`(test_\w+)`", (repository / "docs" / "testing.md").read_text()))
+    assert len(named) > 10
+    assert not [name for name in named if not (repository / "tests" / f"{name}.py").is_file()]
+
+
 def test_ci_script_can_be_run_and_stops_at_the_first_failure(repository: Path) -> None:
     script = repository / ".ci" / "run"
     assert script.stat().st_mode & stat.S_IXUSR
@@ -127,11 +133,21 @@ def test_ci_script_can_be_run_and_stops_at_the_first_failure(repository: Path) -
     subprocess.run(["bash", "-n", str(script)], check=True)
 
 
+@pytest.fixture(scope="module")
+def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package, built."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), "."]
+    subprocess.run(command, cwd=repository, check=True, timeout=300)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
 @pytest.fixture
-def installed(repository: Path, tmp_path: Path) -> Iterator[Path]:
-    """A folder of an odd name with the package in it, in which nothing may be written."""
+def installed(wheel: Path, tmp_path: Path) -> Iterator[Path]:
+    """A folder of an odd name with the wheel's files in it, in which nothing may be written."""
     folder = tmp_path / "schön & 'installed' here 画"
-    shutil.copytree(repository / "swinviz", folder / "swinviz", ignore=shutil.ignore_patterns("__pycache__"))
+    zipfile.ZipFile(wheel).extractall(folder)
     everything = sorted([folder, *folder.rglob("*")])
     for path in everything:
         path.chmod(path.stat().st_mode & ~0o222)
@@ -148,6 +164,9 @@ def environment(installed: Path) -> dict[str, str]:
 
 USE = """
 import sys
+sys.path.append(sys.argv[2])
+import declared_only
+declared_only.enforce()
 import numpy as np
 import swinviz
 from swinviz.cli import main
@@ -166,9 +185,11 @@ for command in ("segment", "attend"):
 
 
 @pytest.mark.slow
-def test_installation_that_may_not_be_written_to_can_do_everything(installed: Path, tmp_path: Path) -> None:
+def test_wheel_with_what_it_declares_where_nothing_may_be_written_can_do_everything(
+    installed: Path, repository: Path, tmp_path: Path
+) -> None:
     used = subprocess.run(
-        [sys.executable, "-c", USE, str(installed)],
+        [sys.executable, "-c", USE, str(installed), str(repository / "tests")],
         cwd=tmp_path,
         env=environment(installed),
         preexec_fn=bind_by_permissions,
@@ -186,12 +207,14 @@ sys.path.append(sys.argv[1])
 from permissions import bind_by_permissions
 from PIL import Image
 bind_by_permissions()
-os.execv(sys.executable, [sys.executable, "-c", "from swinviz.demo import main; main()", *sys.argv[2:]])
+run = "import sys; sys.path.append(sys.argv.pop(1)); import declared_only; declared_only.enforce('demo'); "
+run += "from swinviz.demo import main; main()"
+os.execv(sys.executable, [sys.executable, "-c", run, *sys.argv[1:]])
 """
 
 
 @pytest.mark.slow
-def test_demo_runs_from_an_installation_and_in_a_folder_that_may_not_be_written_to(
+def test_demo_of_a_wheel_with_what_it_declares_runs_where_nothing_may_be_written(
     installed: Path, repository: Path, tmp_path: Path
 ) -> None:
     from gradio_client import Client, handle_file  # a second to import, for slow tests only
@@ -212,20 +235,7 @@ def test_demo_runs_from_an_installation_and_in_a_folder_that_may_not_be_written_
 
 
 @pytest.mark.slow
-def test_wheel_carries_weights_and_viewer_and_nothing_else(repository: Path, tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--wheel-dir",
-        str(tmp_path),
-        ".",
-    ]
-    subprocess.run(command, cwd=repository, check=True, timeout=300)
-    (wheel,) = tmp_path.glob("*.whl")
+def test_wheel_carries_weights_and_viewer_and_nothing_else(repository: Path, wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     package = repository / "swinviz"
     tracked = subprocess.run(
