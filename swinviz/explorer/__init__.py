@@ -28,7 +28,7 @@ def explore(
     """Open the attention viewer in a notebook.
 
     Args:
-        model: the model to look into.
+        model: the model to look into; a copy from `model.for_inference()` answers sooner.
         image: path, PIL image, or array (H, W, 3) of uint8.
         state: permalink string that another viewer gave; None starts in the middle of the picture.
         scale: (long, short) limits in pixels of the model's input; by default the model's own.
