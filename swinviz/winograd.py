@@ -35,8 +35,12 @@ def convolve_3x3(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tenso
     """
     if not winograd_pays(x):
         return F.conv2d(x, weight, bias, padding=1)
-    offset = None if bias is None else bias.float()
-    return torch._nnpack_spatial_convolution(x.float(), weight.float(), offset, padding=1).to(x.dtype)
+    kernel, offset = weight.float(), None if bias is None else bias.float()
+    # One by one: for batches NNPACK has another way, which is slower than plain multiplication.
+    images = [
+        torch._nnpack_spatial_convolution(image, kernel, offset, padding=1) for image in x.float().split(1)
+    ]
+    return (images[0] if len(images) == 1 else torch.cat(images)).to(x.dtype)
 
 
 def winograd_pays(x: Tensor) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from swinviz.plots import style
 
@@ -41,6 +42,8 @@ def plot_scaling(seconds: Mapping[tuple[int, int], float], name: str = "") -> Fi
         ax.annotate(
             text, (batch * side**2, taken), textcoords="offset points", xytext=offset, fontsize=8, ha=align
         )
+    ax.margins(0.1)
+    ax.xaxis.set_minor_formatter(NullFormatter())  # between powers of ten they would overlap
     ax.set_xlabel("pixels of the input")
     ax.set_ylabel("seconds")
     ax.grid(alpha=0.3)
