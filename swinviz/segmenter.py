@@ -90,8 +90,8 @@ class SwinUPerNet(nn.Module):
     ) -> SwinUPerNet:
         """Copy the model, laid out to give the same logits sooner; capture and edit work on the copy too.
 
-        Batch normalisation is folded into the convolutions, each block keeps its bias and mask for the sizes it
-        has seen, and on a CPU large convolutions need a fifth of the products (`swinviz.winograd`). What
+        Batch normalisation is folded into the convolutions, each block keeps its bias and mask for the sizes
+        it has seen, and on a CPU large convolutions need a fifth of the products (`swinviz.winograd`). What
         differs is rounding, a few 1e-6 of the largest logit. The copy cannot be trained.
 
         Args:

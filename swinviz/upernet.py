@@ -80,7 +80,7 @@ class Fusion(nn.Module):
         """
         size = levels[0].shape[-2:]
         weights = self.conv.weight.chunk(len(levels), dim=1)
-        fast = self.fast and winograd_pays(levels[0])
+        fast = self.fast and winograd_pays(levels[0], weights[0])
         gain = WINOGRAD_GAIN if fast else 1.0
         pairs = list(zip(levels, weights, strict=True))
         small = [pair for pair in pairs if enlarging_pays(*pair, size, gain)]

@@ -20,6 +20,8 @@ WINOGRAD_GAIN = 3.0
 
 _SMALLEST = 28 * 28
 """Positions from which on it is faster; below, transforming the kernels costs more than is saved."""
+_LEAST_PRODUCTS = 1e9
+"""Products of the plain way from which on it is faster; below, waking its threads costs more than is saved."""
 
 
 def convolve_3x3(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -33,7 +35,7 @@ def convolve_3x3(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tenso
     Returns:
         (B, O, H, W), of the same type; equal to `conv2d` up to a relative error near 1e-5.
     """
-    if not winograd_pays(x):
+    if not winograd_pays(x, weight):
         return F.conv2d(x, weight, bias, padding=1)
     kernel, offset = weight.float(), None if bias is None else bias.float()
     # One by one: for batches NNPACK has another way, which is slower than plain multiplication.
@@ -43,9 +45,12 @@ def convolve_3x3(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tenso
     return (images[0] if len(images) == 1 else torch.cat(images)).to(x.dtype)
 
 
-def winograd_pays(x: Tensor) -> bool:
-    """Whether `convolve_3x3` takes the way of fewer products for this input (B, C, H, W)."""
-    if x.device.type != "cpu" or torch.compiler.is_compiling() or x.shape[-2] * x.shape[-1] < _SMALLEST:
+def winograd_pays(x: Tensor, weight: Tensor) -> bool:
+    """Whether `convolve_3x3` takes the way of fewer products for x (B, C, H, W) and weight (O, C, 3, 3)."""
+    if x.device.type != "cpu" or torch.compiler.is_compiling():
+        return False
+    positions = x.shape[-2] * x.shape[-1]
+    if positions < _SMALLEST or positions * weight.numel() < _LEAST_PRODUCTS:
         return False
     if x.dtype is torch.bfloat16:  # tiles of AMX multiply bfloat16 so fast that fewer products gain nothing
         return _is_there() and not torch.cpu._is_amx_tile_supported()

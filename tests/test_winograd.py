@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -11,6 +13,15 @@ from models import tiny_model
 
 from swinviz import winograd
 from swinviz.winograd import convolve_3x3, winograd_pays
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_ones_too() -> Iterator[None]:
+    """Let models that are quick to test take the fast way."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(winograd, "_LEAST_PRODUCTS", 0)
+        yield
+
 
 needs_the_library = pytest.mark.skipif(not winograd._is_there(), reason="this PyTorch has no NNPACK")
 
@@ -28,7 +39,7 @@ def test_equals_the_plain_convolution_at_any_size(
     exact = F.conv2d(x.double(), weight.double(), bias.double(), padding=1)
     if channels_last:
         x = x.to(memory_format=torch.channels_last)
-    assert winograd_pays(x)
+    assert winograd_pays(x, weight)
     found = convolve_3x3(x, weight, bias)
     assert found.dtype is torch.float32
     assert (found - exact).abs().max() < 1e-4 * exact.abs().max()
@@ -61,9 +72,17 @@ def test_small_maps_other_types_and_machines_without_it_take_the_plain_way(
     cases = [torch.randn(1, 4, 27, 28), torch.randn(1, 4, 64, 64, dtype=torch.float64)]
     cases += [] if there else [torch.randn(1, 4, 64, 64)]
     for x in cases:
-        assert not winograd_pays(x)
         weight = torch.randn(4, 4, 3, 3, dtype=x.dtype)
+        assert not winograd_pays(x, weight)
         assert torch.equal(convolve_3x3(x, weight), F.conv2d(x, weight, padding=1))
+
+
+@needs_the_library
+def test_few_products_are_computed_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(winograd, "_LEAST_PRODUCTS", 1e9)
+    x, narrow = torch.empty(1, 64, 64, 64), torch.empty(64, 64, 3, 3)
+    wide = torch.empty(512, 64, 3, 3)
+    assert [winograd_pays(x, weight) for weight in (narrow, wide)] == [False, True]
 
 
 @needs_the_library
