@@ -21,7 +21,7 @@ WINOGRAD_GAIN = 3.0
 _SMALLEST = 28 * 28
 """Positions from which on it is faster; below, transforming the kernels costs more than is saved."""
 _LEAST_PRODUCTS = 1e9
-"""Products of the plain way from which on it is faster; below, waking its threads costs more than is saved."""
+"""Products of the plain way from which on it is faster; below, waking its threads costs what is saved."""
 
 
 def convolve_3x3(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -40,7 +40,8 @@ def convolve_3x3(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tenso
     kernel, offset = weight.float(), None if bias is None else bias.float()
     # One by one: for batches NNPACK has another way, which is slower than plain multiplication.
     images = [
-        torch._nnpack_spatial_convolution(image, kernel, offset, padding=1) for image in x.float().split(1)
+        torch._nnpack_spatial_convolution(image, kernel, offset, padding=1)
+        for image in torch.split(x.float(), 1)
     ]
     return (images[0] if len(images) == 1 else torch.cat(images)).to(x.dtype)
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from models import tiny_config, tiny_model
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from training_runs import RECIPE, Stripes, noisy, run, weights
 
 import swinviz
@@ -19,7 +20,7 @@ from swinviz.training import JsonLines, Moment, NotANumberError, ProgressBar, Ru
 from swinviz.training.classes import with_classes
 from swinviz.training.learner import Learner, average_into
 from swinviz.training.stream import Sample
-from swinviz.training.watch import batch_miou
+from swinviz.training.watch import TensorBoard, batch_miou
 
 
 class Notebook:
@@ -65,6 +66,28 @@ def test_watching_changes_nothing(tmp_path: Path) -> None:
     assert all(
         torch.equal(a, b) for a, b in zip(weights(watched).values(), weights(alone).values(), strict=True)
     )
+
+
+def test_tensorboard_gets_every_figure_of_every_step(tmp_path: Path) -> None:
+    seen = Notebook()
+    run(watchers=(seen, TensorBoard(tmp_path)))
+    events = EventAccumulator(str(tmp_path)).Reload()
+    for name in ("loss", "rate", "miou", "images_per_second", "memory_gb"):
+        written = [(event.step, event.value) for event in events.Scalars(name)]
+        assert written == [(m.step, pytest.approx(getattr(m, name), rel=1e-6)) for m in seen.moments], name
+
+
+@pytest.mark.slow
+def test_a_compiled_run_loses_what_a_plain_one_loses() -> None:
+    plain, compiled = Notebook(), Notebook()
+    brief = replace(RECIPE, max_iters=3, warmup_iters=0, learning_rate=1e-4)
+    run(recipe=brief, steady=True, watchers=(plain,))
+    run(recipe=brief, steady=True, watchers=(compiled,), compiled=True)
+    torch.compiler.reset()
+    losses = [[moment.loss for moment in seen.moments] for seen in (plain, compiled)]
+    assert losses[1][0] == pytest.approx(losses[0][0], abs=1e-4)
+    # Then they drift apart: Adam's steps have the size of the rate even where a gradient is mere rounding.
+    assert losses[1] == pytest.approx(losses[0], abs=0.1)
 
 
 def test_validation_is_measured_when_due_and_the_model_trains_on() -> None:

@@ -58,11 +58,19 @@ def run(
     watchers: tuple[Watcher, ...] = (),
     team: Team | None = None,
     recompute: bool = False,
+    compiled: bool = False,
+    steady: bool = False,
 ) -> Outcome:
-    """Train the tiny model on stripes, telling watchers of every step."""
+    """Train the tiny model on stripes, telling watchers of every step; `steady`: nothing is dropped."""
     torch.manual_seed(0)
-    options = RunOptions(folder, save_every=save_every, tell_every=1, workers=workers, recompute=recompute)
-    model = SwinUPerNet(replace(tiny_config(), scale=(64, 32)))
+    options = RunOptions(
+        folder, save_every=save_every, tell_every=1, workers=workers, recompute=recompute, compiled=compiled
+    )
+    config = replace(tiny_config(), scale=(64, 32))
+    if steady:
+        backbone, head = replace(config.backbone, drop_path_rate=0.0), replace(config.head, dropout=0.0)
+        config = replace(config, backbone=backbone, head=head)
+    model = SwinUPerNet(config)
     return train(model, Stripes(), noisy, recipe, options, watchers=watchers, team=team)
 
 
