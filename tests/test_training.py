@@ -120,6 +120,29 @@ def test_log_cut_off_in_a_line_is_mended(tmp_path: Path) -> None:
     assert path.read_text() == '{"step": 0, "loss": 1}\n'
 
 
+def test_log_on_a_full_disk_costs_lines_and_not_the_run(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "log.jsonl"
+    path.symlink_to("/dev/full")  # begin() would put a file in its place
+    log = JsonLines(path)
+    log.step(Moment(3, 1.0, 1e-3, 0.5, 9.0, 0.1, {}), tiny_model())
+    assert "step 3 could not be written to log.jsonl" in caplog.text
+
+
+def test_log_is_mended_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_text('{"step": 0}\n{"step": 1}\n')
+
+    def full(self: Path, *arguments: object, **options: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space"):
+        JsonLines(path).begin(1, 10)
+    assert path.read_text() == '{"step": 0}\n{"step": 1}\n'
+
+
 def test_batch_miou_equals_a_count_by_hand() -> None:
     predicted = torch.tensor([[[0, 0, 1, 1, 2]]])
     labels = torch.tensor([[[0, 1, 1, 255, 0]]])

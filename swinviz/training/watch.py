@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -13,9 +14,12 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from swinviz.files import replacing
 from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["JsonLines", "Moment", "ProgressBar", "TensorBoard", "Watcher", "batch_miou", "peak_memory_gb"]
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -88,12 +92,21 @@ class JsonLines:
     def begin(self, first_step: int, max_iters: int) -> None:
         """Drop what a killed run wrote after its last saved state; it will be written again."""
         kept = [line for line in _whole_lines(self.path) if json.loads(line)["step"] < first_step]
-        self.path.write_text("".join(kept), encoding="utf-8")
+        with replacing(self.path) as temporary:
+            temporary.write_text("".join(kept), encoding="utf-8")
 
     def step(self, moment: Moment, model: SwinUPerNet) -> None:
-        """Append a line."""
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(moment)) + "\n")
+        """Append a line; a disk that is full costs the line and not the run."""
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(moment)) + "\n")
+        except OSError as error:
+            _logger.warning(
+                "step %d could not be written to %s (%s); the run goes on.",
+                moment.step,
+                self.path.name,
+                error,
+            )
 
     def end(self) -> None:
         """Nothing is open between the lines."""
