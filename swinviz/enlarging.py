@@ -39,10 +39,10 @@ def conv_of_enlarged(x: Tensor, weight: Tensor, size: tuple[int, ...], add_to: T
         x: (B, C, h, w).
         weight: (O, C, 3, 3).
         size: (H, W).
-        add_to: (B, O, H, W), contiguous; it is overwritten with the result.
+        add_to: (B, O, H, W); it may be overwritten with the result.
 
     Returns:
-        `add_to` (B, O, H, W), equal to the direct form up to rounding. Gradients flow to all three.
+        (B, O, H, W), equal to the direct form up to rounding. Gradients flow to all three.
     """
     batch, channels, height, width = x.shape
     out_channels = weight.shape[0]
@@ -57,6 +57,7 @@ def conv_of_enlarged(x: Tensor, weight: Tensor, size: tuple[int, ...], add_to: T
         wide.baddbmm_(small[:, kx], horizontal[kx].t().expand(batch, -1, -1))
     columns = vertical.transpose(0, 1).reshape(1, size[0], 3 * height)  # 1 H ky*h
     wide = wide.view(batch * out_channels, 3 * height, size[1])
+    add_to = add_to.contiguous()  # a convolution may give its channels innermost
     add_to.view(batch * out_channels, *size).baddbmm_(columns.expand(len(wide), -1, -1), wide)
     return add_to
 

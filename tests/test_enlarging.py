@@ -24,14 +24,16 @@ def test_enlarging_aligns_pixel_centres_and_not_corners() -> None:
     assert row.flatten().tolist() == [0.0, 0.25, 0.75, 1.0]
 
 
-@given(sides, sides, sides, sides, st.integers(1, 3))
+@given(sides, sides, sides, sides, st.integers(1, 3), st.booleans())
 def test_the_low_resolution_form_equals_the_direct_one_at_any_size(
-    height: int, width: int, tall: int, wide: int, batch: int
+    height: int, width: int, tall: int, wide: int, batch: int, channels_last: bool
 ) -> None:
     x = torch.randn(batch, 3, height, width, dtype=torch.float64)
     weight = torch.randn(5, 3, 3, 3, dtype=torch.float64)
     rest = torch.randn(batch, 5, tall, wide, dtype=torch.float64)
-    found = conv_of_enlarged(x, weight, (tall, wide), add_to=rest.clone())
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    x, given_rest = x.contiguous(memory_format=layout), rest.clone(memory_format=layout)
+    found = conv_of_enlarged(x, weight, (tall, wide), add_to=given_rest)
     torch.testing.assert_close(found, rest + directly(x, weight, (tall, wide)), atol=1e-10, rtol=1e-10)
 
 
