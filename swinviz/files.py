@@ -40,7 +40,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     # be as long as the file system allows.
     temporary = path.with_name(f".swinviz-{secrets.token_hex(8)}{path.suffix}")
     try:
+        temporary.touch()
+        permissions = temporary.stat().st_mode  # as the user's umask has it; some writers give their own
         yield temporary
+        temporary.chmod(permissions)
         with temporary.open("rb+") as written:
             os.fsync(written.fileno())
         temporary.replace(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import types
 from collections import OrderedDict
@@ -189,6 +190,14 @@ class TestOwnFiles:
             scale=(300, 100),
         )
         assert load(save(SwinUPerNet(config), tmp_path / "a.safetensors")).config == config
+
+    def test_others_may_read_the_file_if_the_user_lets_them(self, tmp_path: Path) -> None:
+        before = os.umask(0o027)
+        try:
+            path = save(tiny_model(), tmp_path / "a.safetensors")
+        finally:
+            os.umask(before)
+        assert path.stat().st_mode & 0o777 == 0o640
 
     def test_a_model_without_the_shift_stays_one(self, tmp_path: Path) -> None:
         shifted = tiny_model()

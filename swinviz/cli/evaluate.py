@@ -80,11 +80,13 @@ def run(arguments: argparse.Namespace) -> int:
     )
     print(report.class_table(), report.table(), sep="\n\n")
     if folder:
-        _write(report, model, dataset, folder)
+        _write(report, model, dataset, options, folder)
     return 0
 
 
-def _write(report: Report, model: SwinUPerNet, dataset: LabelledImages | Scenes, folder: Path) -> None:
+def _write(
+    report: Report, model: SwinUPerNet, dataset: LabelledImages | Scenes, options: Options, folder: Path
+) -> None:
     # matplotlib takes a while to import
     from swinviz.plots import plot_class_bars, plot_confusion, plot_worst_images
 
@@ -92,7 +94,7 @@ def _write(report: Report, model: SwinUPerNet, dataset: LabelledImages | Scenes,
     figures = {
         "confusion": plot_confusion(report),
         "classes": plot_class_bars(report),
-        "worst": plot_worst_images(report, model, dataset),
+        "worst": plot_worst_images(report, model, dataset, options),
     }
     for name, figure in figures.items():
         with replacing(folder / f"{name}.png") as temporary:
