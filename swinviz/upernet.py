@@ -82,9 +82,10 @@ class Fusion(nn.Module):
         weights = self.conv.weight.chunk(len(levels), dim=1)
         fast = self.fast and winograd_pays(levels[0], weights[0])
         gain = WINOGRAD_GAIN if fast else 1.0
-        pairs = list(zip(levels, weights, strict=True))
-        small = [pair for pair in pairs if enlarging_pays(*pair, size, gain)]
-        large = [pair for pair in pairs if not enlarging_pays(*pair, size, gain)]
+        small: list[tuple[Tensor, Tensor]] = []
+        large: list[tuple[Tensor, Tensor]] = []
+        for level, weight in zip(levels, weights, strict=True):
+            (small if enlarging_pays(level, weight, size, gain) else large).append((level, weight))
         together = _joined([enlarge(level, size) for level, _ in large])
         weight = _joined([weight for _, weight in large])
         convolve = convolve_3x3 if fast else partial(F.conv2d, padding=1)

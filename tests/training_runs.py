@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -53,19 +54,23 @@ def run(
     folder: Path | None = None,
     recipe: Recipe = RECIPE,
     *,
-    save_every: int = 3,
-    workers: int = 0,
     watchers: tuple[Watcher, ...] = (),
     team: Team | None = None,
-    recompute: bool = False,
-    compiled: bool = False,
     steady: bool = False,
+    **how: Any,
 ) -> Outcome:
-    """Train the tiny model on stripes, telling watchers of every step; `steady`: nothing is dropped."""
+    """Train the tiny model on stripes, telling watchers of every step.
+
+    Args:
+        folder: where states are saved; None saves none.
+        recipe: how to learn.
+        watchers: who is told.
+        team: of processes.
+        steady: drop nothing at random.
+        how: fields of `RunOptions`; by default a state is saved every 3 steps.
+    """
     torch.manual_seed(0)
-    options = RunOptions(
-        folder, save_every=save_every, tell_every=1, workers=workers, recompute=recompute, compiled=compiled
-    )
+    options = RunOptions(folder, **{"save_every": 3, "tell_every": 1, "workers": 0} | how)
     config = replace(tiny_config(), scale=(64, 32))
     if steady:
         backbone, head = replace(config.backbone, drop_path_rate=0.0), replace(config.head, dropout=0.0)

@@ -18,7 +18,7 @@ from tqdm.auto import tqdm
 
 from swinviz.evaluation.cost import forget_peak, peak_memory
 
-__all__ = ["Contest", "Entry", "Run", "hold", "roof_gflops", "seconds_of"]
+__all__ = ["Contest", "Entry", "Run", "hold", "roof_gflops", "seconds_of", "shape_of"]
 
 Run = Callable[[], Tensor]
 """One turn of a contestant; what it returns is compared with what the others return."""
@@ -124,6 +124,15 @@ def hold(
         for name, taken in times.items()
     }
     return Contest(title, reference, rounds, operations, entries)
+
+
+def shape_of(images: Tensor) -> str:
+    """Write the shape of an array of any shape as titles do.
+
+    >>> shape_of(torch.zeros(1, 3, 64, 96))
+    '1x3x64x96'
+    """
+    return "x".join(map(str, images.shape))
 
 
 def roof_gflops(device: torch.device) -> float:

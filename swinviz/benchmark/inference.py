@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from swinviz.benchmark.contest import Contest, Run, hold
+from swinviz.benchmark.contest import Contest, Run, hold, shape_of
 from swinviz.checkpoints import to_hub_format
 from swinviz.errors import SwinvizError
 from swinviz.hooks import capture
@@ -55,7 +55,7 @@ def model_contest(
         theirs = transformers_model(model)
         runs = _with_peer(lambda: theirs(images).logits, images.device) | runs
     return hold(
-        f"whole model, input {_shape(images)}",
+        f"whole model, input {shape_of(images)}",
         runs,
         model.device,
         exact=model(images),
@@ -93,7 +93,7 @@ def head_contest(
         theirs = transformers_model(model).decode_head
         runs = _with_peer(lambda: theirs(features), images.device) | runs
     return hold(
-        f"decode head, input {_shape(images)}",
+        f"decode head, input {shape_of(images)}",
         runs,
         model.device,
         exact=model.decode(features),
@@ -126,7 +126,7 @@ def capture_contest(model: SwinUPerNet, images: Tensor, *, rounds: int = 7, prog
 
     runs: dict[str, Run] = {"nothing captured": lambda: prepared(images)}
     runs |= {f"a pattern of {where}": capturing(name) for where, name in blocks.items()}
-    title = f"capture, input {_shape(images)}"
+    title = f"capture, input {shape_of(images)}"
     return hold(title, runs, model.device, exact=prepared(images), rounds=rounds, progress=progress)
 
 
@@ -161,7 +161,3 @@ def _plain_operations(run: Run, model: SwinUPerNet) -> float:
     with capture(model, "head.fusion.*"), FlopCounterMode(display=False) as counter:
         run()
     return float(counter.get_total_flops())
-
-
-def _shape(images: Tensor) -> str:
-    return "x".join(map(str, images.shape))

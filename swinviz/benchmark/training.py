@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from swinviz.benchmark.contest import Contest, Run, hold
+from swinviz.benchmark.contest import Contest, Run, hold, shape_of
 from swinviz.benchmark.inference import transformers_model
 from swinviz.enlarging import enlarge
 from swinviz.segmenter import SwinUPerNet
@@ -65,7 +65,7 @@ def training_contest(
     if peer:
         theirs = transformers_model(ours).train()
         runs["transformers"] = _step(theirs, lambda: theirs(pixel_values=images, labels=labels).loss)
-    title = f"training step, input {'x'.join(map(str, images.shape))}"
+    title = f"training step, input {shape_of(images)}"
     exact = runs["written plainly"]()
     return hold(title, runs, model.device, exact=exact, rounds=rounds, progress=progress)
 
