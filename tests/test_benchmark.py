@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 from models import tiny_model
+from torch.utils.flop_counter import FlopCounterMode
 
 from swinviz.benchmark import capture_contest, head_contest, model_contest, scaling, training_contest
 from swinviz.benchmark.contest import hold
+from swinviz.benchmark.training import PlainFusion
 from swinviz.cli import main
 from swinviz.plots.benchmark import plot_scaling
 
@@ -56,9 +58,16 @@ def test_the_operations_counted_are_those_of_the_plain_way() -> None:
     model = tiny_model(7)
     head = head_contest(model, IMAGES, rounds=1, peer=False, progress=False)
     whole = model_contest(model, IMAGES, rounds=1, peer=False, progress=False)
-    levels, width = len(model.config.backbone.depths), model.config.head.channels
-    fusion = 2 * 9 * levels * width * width * 16 * 16 * len(IMAGES)
-    assert fusion < head.operations < whole.operations
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        features = model.features(IMAGES)
+    backbone = counter.get_total_flops()
+    fusion = PlainFusion(model.config.head.channels, len(features))
+    fusion.load_state_dict(model.head.fusion.state_dict())
+    model.head.fusion = fusion
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model.decode(features)
+    assert head.operations == counter.get_total_flops()
+    assert whole.operations == head.operations + backbone
 
 
 def test_everybody_minimises_the_same_loss() -> None:
