@@ -16,38 +16,38 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from swinviz.attention import attention_to_image
     from swinviz.checkpoints import available, load, load_backbone, save
-    from swinviz.config import HeadConfig, ModelConfig, SwinConfig
     from swinviz.errors import SwinvizError
     from swinviz.evaluation import evaluate
     from swinviz.explorer import explore
-    from swinviz.geometry import WindowGeometry
-    from swinviz.hooks import Hook, capture, edit, list_hooks
     from swinviz.images import read_image
-    from swinviz.inference import Options, Segmentation
+    from swinviz.inference import InferenceOptions, Segmentation
+    from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
+    from swinviz.model.geometry import WindowGeometry
+    from swinviz.model.hooks import Hook, capture, edit, list_hooks
     from swinviz.presets import PRESETS, build
     from swinviz.segmenter import SwinUPerNet
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "HeadConfig": "config",
-    "Hook": "hooks",
-    "ModelConfig": "config",
-    "Options": "inference",
+    "HeadConfig": "model.config",
+    "Hook": "model.hooks",
+    "ModelConfig": "model.config",
+    "InferenceOptions": "inference",
     "PRESETS": "presets",
     "Segmentation": "inference",
-    "SwinConfig": "config",
+    "SwinConfig": "model.config",
     "SwinUPerNet": "segmenter",
     "SwinvizError": "errors",
-    "WindowGeometry": "geometry",
+    "WindowGeometry": "model.geometry",
     "attention_to_image": "attention",
     "available": "checkpoints",
     "build": "presets",
-    "capture": "hooks",
-    "edit": "hooks",
+    "capture": "model.hooks",
+    "edit": "model.hooks",
     "evaluate": "evaluation",
     "explore": "explorer",
-    "list_hooks": "hooks",
+    "list_hooks": "model.hooks",
     "load": "checkpoints",
     "load_backbone": "checkpoints",
     "read_image": "images",
@@ -58,8 +58,8 @@ __all__ = [
     "PRESETS",
     "HeadConfig",
     "Hook",
+    "InferenceOptions",
     "ModelConfig",
-    "Options",
     "Segmentation",
     "SwinConfig",
     "SwinUPerNet",

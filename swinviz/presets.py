@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from swinviz.config import Colour, HeadConfig, ModelConfig, SwinConfig
+from swinviz.model.config import Color, HeadConfig, ModelConfig, SwinConfig
 from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["PRESETS", "Preset", "build"]
@@ -38,7 +38,7 @@ class Preset:
         fps: published images a second at 512x512, batch 1 (V100).
         miou: published mean intersection over union on ADE20K's validation set, in percent.
         miou_ms_flip: the same, in percent, averaged over six scales and mirroring.
-        licence: licence of the weights.
+        license: license of the weights.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Preset:
     fps: float | None = None
     miou: float | None = None
     miou_ms_flip: float | None = None
-    licence: str = "Apache-2.0"
+    license: str = "Apache-2.0"
 
     @property
     def url(self) -> str:
@@ -81,13 +81,13 @@ class Preset:
         """About how large the file is: four bytes a weight; what else it holds is below 2 percent."""
         return 4 * self.parameters
 
-    def config(self, classes: Sequence[str] = (), palette: Sequence[Colour] = ()) -> ModelConfig:
+    def config(self, classes: Sequence[str] = (), palette: Sequence[Color] = ()) -> ModelConfig:
         """Make the configuration of a model of this shape.
 
         Args:
             classes: class names, one for each logit; weights bring their own, so that a model made without
                 weights names its classes class_0, class_1, ... unless it is told.
-            palette: one RGB colour (0..255) a class.
+            palette: one RGB color (0..255) a class.
 
         >>> PRESETS["swin-t"].config(("sky", "sea")).num_classes
         2
@@ -96,13 +96,13 @@ class Preset:
         return ModelConfig(names, tuple(palette), self.backbone, self.head, self.scale)
 
 
-def build(preset: Preset | str, classes: Sequence[str] = (), palette: Sequence[Colour] = ()) -> SwinUPerNet:
+def build(preset: Preset | str, classes: Sequence[str] = (), palette: Sequence[Color] = ()) -> SwinUPerNet:
     """Make a model of a preset's shape with random weights, for training.
 
     Args:
         preset: a row of `PRESETS`, or its name.
         classes: class names, as for `Preset.config`.
-        palette: one RGB colour (0..255) a class.
+        palette: one RGB color (0..255) a class.
 
     Raises:
         KeyError: no preset has this name.
@@ -126,7 +126,7 @@ _ROWS = (
         head=HeadConfig(channels=64, aux_channels=32),
         num_classes=18,
         scale=(512, 224),
-        licence="MIT",
+        license="MIT",
     ),
     Preset(
         name="swin-t",
@@ -206,7 +206,7 @@ _ROWS = (
         parameters=233_962_976,
         hub_id="openmmlab/upernet-swin-large",
         pretrained="microsoft/swin-large-patch4-window12-384-in22k",
-        licence="MIT",
+        license="MIT",
     ),
 )
 

@@ -1,4 +1,4 @@
-"""The whole model: backbone, decode head, auxiliary head, from normalised images to logits."""
+"""The whole model: backbone, decode head, auxiliary head, from normalized images to logits."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from swinviz import inference
-from swinviz.config import ModelConfig
-from swinviz.enlarging import enlarge
-from swinviz.folding import fold_batch_norms, keep_tables, use_fast_convolutions
-from swinviz.hooks import anybody_listens
-from swinviz.swin import SwinTransformer
-from swinviz.upernet import FCNHead, UPerHead
+from swinviz.model.config import ModelConfig
+from swinviz.model.fast.folding import cache_bias, fold_batch_norms, use_fast_convolutions
+from swinviz.model.hooks import hooks_active
+from swinviz.model.swin import SwinTransformer
+from swinviz.model.upernet import FCNHead, UPerHead
+from swinviz.model.upsampling import upsample
 
 if TYPE_CHECKING:
     from swinviz.images import ImageLike
@@ -29,7 +29,7 @@ class SwinUPerNet(nn.Module):
     Args:
         config: shape and classes of the model.
 
-    >>> from swinviz.config import HeadConfig, SwinConfig
+    >>> from swinviz.model.config import HeadConfig, SwinConfig
     >>> backbone = SwinConfig(embed_dim=8, depths=(1, 1, 2, 1), num_heads=(1, 1, 2, 2), window_size=4)
     >>> config = ModelConfig(("sky", "sea"), backbone=backbone, head=HeadConfig(channels=8, aux_channels=4))
     >>> model = SwinUPerNet(config).eval()
@@ -49,7 +49,7 @@ class SwinUPerNet(nn.Module):
         self._compiled: Callable[[Tensor], Tensor] | None = None
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """Compute the backbone's maps of normalised images (B, 3, H, W), at strides 4, 8, 16, 32."""
+        """Compute the backbone's maps of normalized images (B, 3, H, W), at strides 4, 8, 16, 32."""
         return self.backbone(images)
 
     def decode(self, features: list[Tensor]) -> Tensor:
@@ -60,26 +60,26 @@ class SwinUPerNet(nn.Module):
         """Compute the logits of every pixel.
 
         Args:
-            images: (B, 3, H, W), normalised by `swinviz.images.normalise`; any size from 1x1 up.
+            images: (B, 3, H, W), normalized by `swinviz.images.normalize`; any size from 1x1 up.
 
         Returns:
             (B, K, H, W).
         """
-        return enlarge(self.coarse_logits(images), images.shape[-2:])
+        return upsample(self.low_res_logits(images), images.shape[-2:])
 
-    def coarse_logits(self, images: Tensor) -> Tensor:
-        """Compute the logits before they are enlarged: (B, K, H/4, W/4), sizes rounded up."""
-        if self._compiled is not None and not anybody_listens():
+    def low_res_logits(self, images: Tensor) -> Tensor:
+        """Compute the logits before they are upsampled: (B, K, H/4, W/4), sizes rounded up."""
+        if self._compiled is not None and not hooks_active():
             return self._compiled(images)
         return self.decode(self.features(images))
 
     def forward_train(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """Compute the logits of both heads, (B, K, H, W) each; without an auxiliary head those are None."""
         features, size = self.features(images), images.shape[-2:]
-        logits = enlarge(self.decode(features), size)
+        logits = upsample(self.decode(features), size)
         if self.aux is None:
             return logits, None
-        return logits, enlarge(self.aux(features[self.config.head.aux_stage]), size)
+        return logits, upsample(self.aux(features[self.config.head.aux_stage]), size)
 
     def for_inference(
         self,
@@ -90,8 +90,8 @@ class SwinUPerNet(nn.Module):
     ) -> SwinUPerNet:
         """Copy the model, laid out to give the same logits sooner; capture and edit work on the copy too.
 
-        Batch normalisation is folded into the convolutions, each block keeps its bias and mask for the sizes
-        it has seen, and on a CPU large convolutions need a fifth of the products (`swinviz.winograd`). What
+        Batch normalization is folded into the convolutions, each block keeps its bias and mask for the sizes
+        it has seen, and on a CPU large convolutions need a fifth of the products. What
         differs is rounding, a few 1e-6 of the largest logit. The copy cannot be trained.
 
         Args:
@@ -105,7 +105,7 @@ class SwinUPerNet(nn.Module):
         """
         model = copy.deepcopy(self).eval().requires_grad_(False)
         fold_batch_norms(model)
-        keep_tables(model)
+        cache_bias(model)
         if self.device.type == "cpu" and not channels_last:
             use_fast_convolutions(model)
         model.to(dtype=dtype)
@@ -126,7 +126,9 @@ class SwinUPerNet(nn.Module):
         """Floating-point type of the weights."""
         return next(self.parameters()).dtype
 
-    def segment(self, image: ImageLike, options: inference.Options | None = None) -> inference.Segmentation:
+    def segment(
+        self, image: ImageLike, options: inference.InferenceOptions | None = None
+    ) -> inference.Segmentation:
         """Segment one image.
 
         Args:
@@ -135,9 +137,9 @@ class SwinUPerNet(nn.Module):
                 the model's configuration.
 
         Returns:
-            Labels, confidence, classes and colours at the image's own size.
+            Labels, confidence, classes and colors at the image's own size.
 
         Raises:
             ImageError: the image cannot be read; the message says why.
         """
-        return inference.segment(self, image, self.config, options or inference.Options())
+        return inference.segment(self, image, self.config, options or inference.InferenceOptions())

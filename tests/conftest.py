@@ -13,12 +13,12 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
-import browser
 import hypothesis
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from support import browser
 
 # The same examples on every run: a failure met in CI is met at the desk. No deadline: workers share cores.
 hypothesis.settings.register_profile("swinviz", deadline=None, derandomize=True, max_examples=50)
@@ -68,7 +68,7 @@ def rng() -> np.random.Generator:
 
 @pytest.fixture
 def picture(rng: np.random.Generator) -> NDArray[np.uint8]:
-    """5 x 7 random colours: no symmetry that could hide a turn or a swapped channel."""
+    """5 x 7 random colors: no symmetry that could hide a turn or a swapped channel."""
     return rng.integers(0, 256, (5, 7, 3), dtype=np.uint8)
 
 
@@ -80,8 +80,8 @@ def repository() -> Path:
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
-    """tests/data: a checkpoint in mmsegmentation's layout, what mmsegmentation computes, lists of tensors."""
-    return REPOSITORY / "tests" / "data"
+    """tests/fixtures: a checkpoint of mmsegmentation's, what it computes, lists of tensors."""
+    return REPOSITORY / "tests" / "fixtures"
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 import pytest
-from docstrings import Source, complaints
+from support.docstrings import Source, complaints
 
 
 @pytest.fixture(scope="module")

@@ -16,13 +16,13 @@ from typing import Any
 
 import pytest
 import yaml
-from browser import Server
-from demo_samples import OFFLINE
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
-from permissions import bind_by_permissions
 from PIL import Image
+from support.browser import Server
+from support.demo_samples import OFFLINE
+from support.permissions import bind_by_permissions
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -121,7 +121,7 @@ def test_readme_sets_up_with_the_constraints_and_extras_that_exist(
 
 
 def test_documentation_of_tests_names_modules_that_exist(repository: Path) -> None:
-    named = set(re.findall(r"`(test_\w+)`", (repository / "docs" / "testing.md").read_text()))
+    named = set(re.findall(r"`((?:\w+/)*test_\w+)`", (repository / "docs" / "testing.md").read_text()))
     assert len(named) > 10
     assert not [name for name in named if not (repository / "tests" / f"{name}.py").is_file()]
 
@@ -165,7 +165,7 @@ def environment(installed: Path) -> dict[str, str]:
 USE = """
 import sys
 sys.path.append(sys.argv[2])
-import declared_only
+from support import declared_only
 declared_only.enforce()
 import numpy as np
 import swinviz
@@ -204,7 +204,7 @@ def test_wheel_with_what_it_declares_where_nothing_may_be_written_can_do_everyth
 START = """
 import os, sys
 sys.path.append(sys.argv[1])
-from permissions import bind_by_permissions
+from support.permissions import bind_by_permissions
 from PIL import Image
 bind_by_permissions()
 run = "import sys; sys.path.append(sys.argv.pop(1)); import declared_only; declared_only.enforce('demo'); "
@@ -242,7 +242,12 @@ def test_wheel_carries_weights_and_viewer_and_nothing_else(repository: Path, whe
         ["git", "ls-files", "swinviz"], cwd=repository, capture_output=True, text=True, check=True
     )
     assert set(tracked.stdout.split()) <= names
-    for asset in ("weights/nano.safetensors", "explorer/explorer.js", "explorer/explorer.css", "py.typed"):
+    for asset in (
+        "weights/nano.safetensors",
+        "explorer/static/explorer.js",
+        "explorer/static/explorer.css",
+        "py.typed",
+    ):
         assert (package / asset).is_file(), f"swinviz/{asset} is missing from the checkout"
         assert f"swinviz/{asset}" in names, f"swinviz/{asset} is missing from the wheel"
     assert all(name.startswith(("swinviz/", "swinviz-")) for name in names)

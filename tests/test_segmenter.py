@@ -6,10 +6,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from models import tiny_config, tiny_model
+from support.models import tiny_config, tiny_model
 
 from swinviz import HeadConfig, ModelConfig, SwinConfig, SwinUPerNet
-from swinviz.config import distinct_palette
+from swinviz.model.config import distinct_palette
 
 PUBLISHED = {  # parameter counts as mmsegmentation builds the four architectures
     "swin-t": (SwinConfig(96, (2, 2, 6, 2), (3, 6, 12, 24), 7), 59_941_862),
@@ -102,7 +102,7 @@ def test_the_default_compiler_gives_the_same_result() -> None:
     ("changes", "message"),
     [
         ({"classes": ()}, "at least one class"),
-        ({"classes": ("sky",), "palette": ((0, 0, 0), (1, 1, 1))}, "2 colours for 1 classes"),
+        ({"classes": ("sky",), "palette": ((0, 0, 0), (1, 1, 1))}, "2 colors for 1 classes"),
         ({"classes": ("sky",), "head": HeadConfig(aux_stage=4)}, "aux_stage is 4"),
     ],
 )
@@ -111,5 +111,5 @@ def test_a_model_that_cannot_be_is_refused_with_the_way_to_mend_it(changes: dict
         ModelConfig(**changes)
 
 
-def test_made_up_colours_differ() -> None:
+def test_made_up_colors_differ() -> None:
     assert len(set(distinct_palette(150))) == 150

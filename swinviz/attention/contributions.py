@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from swinviz.attention.maps import AttentionMap, Pixel, token_weights
-from swinviz.attention.places import geometry_of, lay_out
-from swinviz.geometry import WindowGeometry
+from swinviz.attention.tokens import geometry_of, to_padded_map
+from swinviz.model.geometry import WindowGeometry
 
 __all__ = ["key_contributions", "value_weighted_attention"]
 
@@ -97,7 +97,7 @@ def value_weighted_attention(
     everywhere = norms.new_zeros(geometry.num_windows, geometry.window_area, len(norms))
     everywhere[window] = norms.T
     return AttentionMap(
-        padded=lay_out(everywhere[None], geometry)[0].permute(2, 0, 1),
+        padded=to_padded_map(everywhere[None], geometry)[0].permute(2, 0, 1),
         geometry=geometry,
         windows=(window,),
         direction="query",

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from swinviz.attention.places import geometry_of, lay_out
-from swinviz.geometry import Box, WindowGeometry
+from swinviz.attention.tokens import geometry_of, to_padded_map
+from swinviz.model.geometry import Box, WindowGeometry
 
 __all__ = ["AttentionMap", "Pixel", "Place", "attention_to_image", "token_weights"]
 
@@ -73,8 +73,8 @@ class AttentionMap:
             (nH, height, width). Values are probabilities per token, so they sum to stride**2, not to 1.
         """
         stride = self.geometry.stride
-        enlarged = self.tokens.repeat_interleave(stride, 1).repeat_interleave(stride, 2)
-        return enlarged if size is None else enlarged[:, : size[0], : size[1]]
+        upsampled = self.tokens.repeat_interleave(stride, 1).repeat_interleave(stride, 2)
+        return upsampled if size is None else upsampled[:, : size[0], : size[1]]
 
     @property
     def padding_share(self) -> Tensor:
@@ -146,7 +146,7 @@ def attention_to_image(
     everywhere = shares.new_zeros(geometry.num_windows, *shares.shape[1:])
     everywhere[windows] = shares
     return AttentionMap(
-        padded=lay_out(everywhere[None], geometry)[0].permute(2, 0, 1),  # nH Hp Wp
+        padded=to_padded_map(everywhere[None], geometry)[0].permute(2, 0, 1),  # nH Hp Wp
         geometry=geometry,
         windows=tuple(windows.tolist()),
         direction="query" if query is not None else "key",

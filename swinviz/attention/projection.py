@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from swinviz.geometry import Box
-from swinviz.images import ImageLike, keep_ratio_size, normalise, read_image, resize
+from swinviz.images import ImageLike, keep_ratio_size, normalize, read_image, resize
+from swinviz.model.geometry import Box
 from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["Projection", "model_input"]
@@ -18,7 +18,7 @@ class Projection:
     """Pixel coordinates of an image and of the model input that it was resized to.
 
     Attention, windows and rectangles are in input pixels; a click is in pixels of the image that is shown.
-    Pixels are half-open squares: pixel y covers [y, y + 1), and its centre is y + 0.5, as bilinear resizing
+    Pixels are half-open squares: pixel y covers [y, y + 1), and its center is y + 0.5, as bilinear resizing
     with align_corners=False has it.
 
     Attributes:
@@ -43,7 +43,7 @@ class Projection:
             raise ValueError(f"sizes are {self.image} and {self.input}: both need at least one pixel a side.")
 
     def to_input(self, y: int, x: int) -> tuple[int, int]:
-        """Find the input pixel that holds the centre of an image pixel.
+        """Find the input pixel that holds the center of an image pixel.
 
         Raises:
             ValueError: the pixel lies outside the image.
@@ -51,7 +51,7 @@ class Projection:
         return _carry(y, x, self.image, self.input)
 
     def to_image(self, y: int, x: int) -> tuple[int, int]:
-        """Find the image pixel that holds the centre of an input pixel.
+        """Find the image pixel that holds the center of an input pixel.
 
         Raises:
             ValueError: the pixel lies outside the input.
@@ -83,13 +83,13 @@ def model_input(
             model's own.
 
     Returns:
-        The normalised input (1, 3, h, w), and the projection between the image and it.
+        The normalized input (1, 3, h, w), and the projection between the image and it.
 
     Raises:
         ImageError: the image cannot be read; the message says why.
 
     >>> import numpy as np
-    >>> from swinviz.config import HeadConfig, ModelConfig, SwinConfig
+    >>> from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
     >>> backbone = SwinConfig(embed_dim=8, depths=(1, 1), num_heads=(1, 2), window_size=4)
     >>> head = HeadConfig(channels=8, aux_channels=0)
     >>> model = SwinUPerNet(ModelConfig(("sky", "sea"), backbone=backbone, head=head, scale=(64, 32)))
@@ -100,7 +100,7 @@ def model_input(
     rgb = read_image(image)
     height, width = rgb.shape[:2]
     size = keep_ratio_size((height, width), scale or model.config.scale)
-    x = normalise(resize(rgb, size))[None].to(model.device, model.dtype)  # 1 3 h w
+    x = normalize(resize(rgb, size))[None].to(model.device, model.dtype)  # 1 3 h w
     return x, Projection(image=(height, width), input=size)
 
 
@@ -109,5 +109,5 @@ def _carry(y: int, x: int, source: tuple[int, int], target: tuple[int, int]) -> 
         raise ValueError(
             f"pixel (y={y}, x={x}) is outside: y is 0 to {source[0] - 1}, x is 0 to {source[1] - 1}."
         )
-    # Integers, so that no rounding moves a centre into the neighbouring pixel.
+    # Integers, so that no rounding moves a center into the neighboring pixel.
     return (2 * y + 1) * target[0] // (2 * source[0]), (2 * x + 1) * target[1] // (2 * source[1])

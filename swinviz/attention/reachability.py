@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from swinviz.attention.maps import Pixel
-from swinviz.geometry import WindowGeometry
-from swinviz.swin import Stage, SwinTransformer
+from swinviz.model.geometry import WindowGeometry
+from swinviz.model.swin import Stage, SwinTransformer
 
 __all__ = ["Reach", "block_geometries", "reachable_pixels"]
 
@@ -54,7 +54,7 @@ def reachable_pixels(
     Raises:
         ValueError: the pixel is outside the input.
 
-    >>> from swinviz.config import SwinConfig
+    >>> from swinviz.model.config import SwinConfig
     >>> backbone = SwinTransformer(SwinConfig(embed_dim=4, depths=(2,), num_heads=(1,), window_size=4))
     >>> [int(reach.pixels.sum()) for reach in reachable_pixels(backbone, (64, 64), (0, 0))]
     [256, 256]
@@ -95,7 +95,7 @@ def block_geometries(
     Returns:
         (stage, block) -> geometry.
 
-    >>> from swinviz.config import SwinConfig
+    >>> from swinviz.model.config import SwinConfig
     >>> backbone = SwinTransformer(SwinConfig(embed_dim=4, depths=(2,), num_heads=(1,), window_size=4))
     >>> {block: geometry.shift_size for block, geometry in block_geometries(backbone, (64, 64)).items()}
     {(0, 0): 0, (0, 1): 2}

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from swinviz.attention.maps import Place, token_weights
-from swinviz.attention.places import geometry_of, padding_places
-from swinviz.geometry import WindowGeometry
+from swinviz.attention.tokens import geometry_of, padding_places
+from swinviz.model.geometry import WindowGeometry
 
-__all__ = ["Rollout", "RolloutStep", "rollout", "rollout_from", "walk_back"]
+__all__ = ["Rollout", "RolloutStep", "propagate", "rollout", "rollout_from"]
 
 Block = tuple[int, int]
 
@@ -149,7 +149,7 @@ def rollout_from(
                 matrices[block] = _mean_matrix(blocks[block], batch)
         before = {block: matrices[block] for block in blocks if block <= last}
         weights = token_weights(query, matrices[last][1])
-        yield walk_back(before, {last: weights}, residual=0.5, attention=0.5)
+        yield propagate(before, {last: weights}, residual=0.5, attention=0.5)
 
 
 def _blocks(patterns: Mapping[str, Tensor]) -> dict[Block, Tensor]:
@@ -164,7 +164,7 @@ def _mean_matrix(pattern: Tensor, batch: int) -> tuple[Tensor, WindowGeometry]:
     return mean, geometry_of(pattern)
 
 
-def walk_back(
+def propagate(
     matrices: Mapping[Block, tuple[Tensor, WindowGeometry]],
     starts: Mapping[Block, Tensor],
     *,
@@ -188,7 +188,7 @@ def walk_back(
 
     >>> geometry = WindowGeometry(height=2, width=2, window_size=2, shift_size=0, stride=4)
     >>> everywhere, start = torch.full((1, 4, 4), 0.25), torch.tensor([[1.0, 0.0], [0.0, 0.0]])
-    >>> walked = walk_back({(0, 0): (everywhere, geometry)}, {(0, 0): start}, residual=1.0, attention=1.0)
+    >>> walked = propagate({(0, 0): (everywhere, geometry)}, {(0, 0): start}, residual=1.0, attention=1.0)
     >>> walked.tokens.tolist()
     [[1.25, 0.25], [0.25, 0.25]]
     """

@@ -9,10 +9,10 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from swinviz.attention.audits import seam_pairs
-from swinviz.attention.places import geometry_of, padding_places, positions
-from swinviz.geometry import WindowGeometry
-from swinviz.hooks import Hook, edit
+from swinviz.attention.leakage import cross_region_pairs
+from swinviz.attention.tokens import geometry_of, padding_places, positions
+from swinviz.model.geometry import WindowGeometry
+from swinviz.model.hooks import Hook, edit
 from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["HeadStatistics", "head_statistics", "model_statistics"]
@@ -55,13 +55,13 @@ class HeadStatistics:
         def mean(name: str) -> Tensor:
             return torch.stack([getattr(part, name) * (part.queries / queries) for part in parts]).sum(dim=0)
 
-        labelled = all(part.own_class_share is not None for part in parts)
+        labeled = all(part.own_class_share is not None for part in parts)
         return HeadStatistics(
             distance=mean("distance"),
             entropy=mean("entropy"),
             padding_share=mean("padding_share"),
             seam_share=mean("seam_share"),
-            own_class_share=mean("own_class_share") if labelled else None,
+            own_class_share=mean("own_class_share") if labeled else None,
             queries=queries,
         )
 
@@ -73,7 +73,7 @@ def head_statistics(
 
     Args:
         pattern: (B, nW, nH, N, N).
-        labels: (B, h, w) class of each input pixel, predicted or true; a token has the class at its centre.
+        labels: (B, h, w) class of each input pixel, predicted or true; a token has the class at its center.
         geometry: window geometry of the block; by default the one that the pattern carries.
 
     Returns:
@@ -109,7 +109,7 @@ def head_statistics(
         distance=mean(torch.cdist(places, places) * geometry.stride, "wqk"),
         entropy=entropy.cpu().double() / queries,
         padding_share=mean(padding.float(), "wk"),
-        seam_share=mean(seam_pairs(geometry, device).float(), "wqk"),
+        seam_share=mean(cross_region_pairs(geometry, device).float(), "wqk"),
         own_class_share=own_class,
         queries=queries,
     )
@@ -123,7 +123,7 @@ def model_statistics(
 
     Args:
         model: the model, in eval mode.
-        inputs: normalised images (B, 3, H, W); batches may differ in size.
+        inputs: normalized images (B, 3, H, W); batches may differ in size.
         classes: measure `own_class_share` too, by the model's own prediction (costs a second run).
 
     Returns:
@@ -132,7 +132,7 @@ def model_statistics(
     Raises:
         ValueError: there is no image.
 
-    >>> from swinviz.config import HeadConfig, ModelConfig, SwinConfig
+    >>> from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
     >>> backbone = SwinConfig(embed_dim=8, depths=(1, 2), num_heads=(1, 2), window_size=4)
     >>> head = HeadConfig(channels=8, aux_channels=0)
     >>> model = SwinUPerNet(ModelConfig(("sky", "sea"), backbone=backbone, head=head)).eval()
@@ -157,7 +157,7 @@ def model_statistics(
 
 
 def _window_labels(labels: Tensor, geometry: WindowGeometry) -> Tensor:
-    """(B, h, w) pixel labels -> (B, nW, N) labels of tokens at their centres, -1 on padding."""
+    """(B, h, w) pixel labels -> (B, nW, N) labels of tokens at their centers, -1 on padding."""
     stride, tokens = geometry.stride, (geometry.height, geometry.width)
     if tuple(-(-side // stride) for side in labels.shape[1:]) != tokens:
         raise ValueError(
@@ -168,5 +168,5 @@ def _window_labels(labels: Tensor, geometry: WindowGeometry) -> Tensor:
         (torch.arange(count, device=labels.device) * stride + stride // 2).clamp(max=side - 1)
         for count, side in zip(tokens, labels.shape[1:], strict=True)
     )
-    centres = labels[:, rows[:, None], columns[None, :]].long() + 1  # B H W, so that padding's 0 becomes -1
-    return geometry.to_windows(centres[..., None])[..., 0] - 1
+    centers = labels[:, rows[:, None], columns[None, :]].long() + 1  # B H W, so that padding's 0 becomes -1
+    return geometry.to_windows(centers[..., None])[..., 0] - 1

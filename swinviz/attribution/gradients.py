@@ -10,7 +10,7 @@ from torch import Tensor
 
 from swinviz.attention import Place
 from swinviz.attribution.targets import chosen_class, pixel_weights, target_logit
-from swinviz.hooks import Hook, capture, edit
+from swinviz.model.hooks import Hook, capture, edit
 from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["Cam", "CamMethod", "class_activation"]
@@ -53,7 +53,7 @@ def class_activation(
 
     Args:
         model: the model, in eval mode.
-        images: normalised images (B, 3, H, W).
+        images: normalized images (B, 3, H, W).
         place: pixel (y, x) of the input, or mask (H, W) over it, whose mean logit is explained.
         class_index: the class; by default the one with the highest logit at the place.
         layer: hook point that carries a map: stages.{s}.out, stages.{s}.blocks.{b}.resid_post,
@@ -70,7 +70,7 @@ def class_activation(
     Raises:
         ValueError: no such layer, method or class, or the place is outside the image.
 
-    >>> from swinviz.config import HeadConfig, ModelConfig, SwinConfig
+    >>> from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
     >>> backbone = SwinConfig(embed_dim=8, depths=(1, 1), num_heads=(1, 2), window_size=4)
     >>> head = HeadConfig(channels=8, aux_channels=0)
     >>> model = SwinUPerNet(ModelConfig(("sky", "sea"), backbone=backbone, head=head)).eval()

@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from swinviz.enlarging import enlarge
-from swinviz.upernet import ConvBlock, UPerHead
+from swinviz.model.upernet import ConvBlock, UPerHead
+from swinviz.model.upsampling import upsample
 
 __all__ = ["Region", "decode_region", "fusion_shares", "region_of"]
 
@@ -51,7 +51,7 @@ def decode_region(head: UPerHead, features: list[Tensor], region: Region) -> Ten
     Returns:
         (B, K, bottom - top, right - left).
 
-    >>> from swinviz.config import HeadConfig
+    >>> from swinviz.model.config import HeadConfig
     >>> head = UPerHead((8, 16), num_classes=2, config=HeadConfig(channels=4)).eval()
     >>> features = [torch.randn(1, 8, 12, 9), torch.randn(1, 16, 6, 5)]
     >>> local = decode_region(head, features, Region(0, 3, 2, 9))
@@ -69,12 +69,12 @@ def fusion_shares(head: UPerHead, features: list[Tensor], region: Region) -> lis
     """Compute what each level adds to the fusion inside a region (arguments as for `decode_region`).
 
     Returns:
-        One (B, C, bottom - top, right - left) a level, finest first, before batch normalisation.
+        One (B, C, bottom - top, right - left) a level, finest first, before batch normalization.
     """
     laterals = [block(x) for block, x in zip(head.lateral, features, strict=False)]
     laterals.append(head.pool_pyramid(features[-1]))
     for finer in reversed(range(len(laterals) - 1)):  # from coarse to fine
-        laterals[finer] = laterals[finer] + enlarge(laterals[finer + 1], laterals[finer].shape[-2:])
+        laterals[finer] = laterals[finer] + upsample(laterals[finer + 1], laterals[finer].shape[-2:])
     height, width = laterals[0].shape[-2:]
     read = Region(  # what the fusion's 3x3 convolution reads, inside the map
         max(region.top - 1, 0),
@@ -91,8 +91,8 @@ def fusion_shares(head: UPerHead, features: list[Tensor], region: Region) -> lis
     shares = []
     kernels = head.fusion.conv.weight.chunk(len(laterals), dim=1)
     for level, (lateral, kernel) in enumerate(zip(laterals, kernels, strict=True)):
-        vertical = _enlarging(lateral.shape[-2], height, lateral)[read.top : read.bottom]
-        horizontal = _enlarging(lateral.shape[-1], width, lateral)[read.left : read.right]
+        vertical = _upsampling(lateral.shape[-2], height, lateral)[read.top : read.bottom]
+        horizontal = _upsampling(lateral.shape[-1], width, lateral)[read.left : read.right]
         (top, bottom), (left, right) = _support(vertical), _support(horizontal)
         source = Region(top, left, bottom, right)
         if level < len(head.fpn):
@@ -104,14 +104,14 @@ def fusion_shares(head: UPerHead, features: list[Tensor], region: Region) -> lis
             crop = lateral[:, :, source.top : source.bottom, source.left : source.right]
         vertical = vertical[:, source.top : source.bottom]
         horizontal = horizontal[:, source.left : source.right]
-        enlarged = vertical @ crop @ horizontal.t()  # B C rows columns, of what is read
-        share = F.conv2d(F.pad(enlarged, missing), kernel)
+        upsampled = vertical @ crop @ horizontal.t()  # B C rows columns, of what is read
+        share = F.conv2d(F.pad(upsampled, missing), kernel)
         shares.append(head.fusion.points[level](share))
     return shares
 
 
-def _enlarging(length: int, size: int, like: Tensor) -> Tensor:
-    """Enlarging one axis from `length` to `size`, as a matrix (size, length)."""
+def _upsampling(length: int, size: int, like: Tensor) -> Tensor:
+    """Upsampling one axis from `length` to `size`, as a matrix (size, length)."""
     unit = torch.eye(length, dtype=like.dtype, device=like.device)[None]
     return F.interpolate(unit, size=size, mode="linear", align_corners=False)[0].t()
 

@@ -24,12 +24,12 @@ def effective_receptive_field(
 
     Args:
         model: the model, in eval mode.
-        inputs: normalised images (B, 3, H, W), all of one size.
+        inputs: normalized images (B, 3, H, W), all of one size.
         pixel: (y, x) of the output pixel; by default the middle.
         class_index: the class; by default, in each image, the one predicted at the pixel.
 
     Returns:
-        (H, W): mean over images of |d logit / d input|, summed over the colours, in logits per standard
+        (H, W): mean over images of |d logit / d input|, summed over the colors, in logits per standard
         deviation of a channel.
 
     Raises:
@@ -38,7 +38,7 @@ def effective_receptive_field(
     Source:
         Luo et al. 2016, section 2.
 
-    >>> from swinviz.config import HeadConfig, ModelConfig, SwinConfig
+    >>> from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
     >>> backbone = SwinConfig(embed_dim=8, depths=(1, 2), num_heads=(1, 2), window_size=4)
     >>> head = HeadConfig(channels=8, aux_channels=0)
     >>> model = SwinUPerNet(ModelConfig(("sky", "sea"), backbone=backbone, head=head)).eval()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from swinviz.attention import Place, Rollout, walk_back
+from swinviz.attention import Place, Rollout, propagate
 from swinviz.attribution.targets import chosen_class, pixel_weights, target_logit
-from swinviz.hooks import capture
+from swinviz.model.hooks import capture
 from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["attention_relevance"]
@@ -25,7 +25,7 @@ def attention_relevance(
 
     Args:
         model: the model, in eval mode.
-        images: normalised images (B, 3, H, W).
+        images: normalized images (B, 3, H, W).
         place: pixel (y, x) of the input, or mask (H, W) over it.
         class_index: the class; by default the one with the highest logit at the place.
         batch: which image of the batch.
@@ -40,7 +40,7 @@ def attention_relevance(
         Chefer, Gur and Wolf 2021, section 3 (equations 5 and 6), whose N x N products are here one row
         inside windows.
 
-    >>> from swinviz.config import HeadConfig, ModelConfig, SwinConfig
+    >>> from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
     >>> backbone = SwinConfig(embed_dim=8, depths=(1, 2), num_heads=(1, 2), window_size=4)
     >>> head = HeadConfig(channels=8, aux_channels=0)
     >>> model = SwinUPerNet(ModelConfig(("sky", "sea"), backbone=backbone, head=head)).eval()
@@ -70,7 +70,7 @@ def attention_relevance(
         / total.clamp(min=1e-30)
         for name, value in outputs.items()
     }
-    return walk_back(matrices, starts, residual=1.0, attention=1.0)
+    return propagate(matrices, starts, residual=1.0, attention=1.0)
 
 
 def _block(name: str) -> tuple[int, int]:

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from swinviz.attention import Place, token_weights
-from swinviz.enlarging import enlarge
-from swinviz.geometry import WindowGeometry
+from swinviz.model.geometry import WindowGeometry
+from swinviz.model.upsampling import upsample
 
 __all__ = ["chosen_class", "pixel_weights", "target_logit", "weights_on_map"]
 
@@ -34,7 +34,7 @@ def pixel_weights(place: Place, size: tuple[int, ...]) -> Tensor:
 
 
 def target_logit(logits: Tensor, class_index: int, weights: Tensor, batch: int = 0) -> Tensor:
-    """Average a class's logit over a place, from logits at any resolution, without enlarging all classes.
+    """Average a class's logit over a place, from logits at any resolution, without upsampling all classes.
 
     Args:
         logits: (B, K, h, w), as `model.decode` gives them.
@@ -53,7 +53,7 @@ def target_logit(logits: Tensor, class_index: int, weights: Tensor, batch: int =
     """
     if not 0 <= class_index < logits.shape[1]:
         raise ValueError(f"class {class_index} does not exist: there are {logits.shape[1]}, counted from 0.")
-    one_class = enlarge(logits[batch : batch + 1, class_index : class_index + 1], weights.shape)
+    one_class = upsample(logits[batch : batch + 1, class_index : class_index + 1], weights.shape)
     return (one_class[0, 0] * weights.to(one_class)).sum()
 
 
@@ -74,20 +74,20 @@ def chosen_class(logits: Tensor, weights: Tensor, batch: int = 0) -> int:
 
 
 def weights_on_map(weights: Tensor, size: tuple[int, ...]) -> Tensor:
-    """Pull weights of pixels back through the enlargement, to what each place of a coarser map counts.
+    """Pull weights of pixels back through the upsampling, to what each place of a coarser map counts.
 
     Args:
         weights: (H, W) at the input's size.
         size: (h, w) of the coarser map.
 
     Returns:
-        (h, w) float64: for any map, its mean under these weights is the enlarged map's under `weights`.
+        (h, w) float64: for any map, its mean under these weights is the upsampled map's under `weights`.
 
     >>> weights_on_map(torch.tensor([[0.0, 1.0, 0.0, 0.0]]), (1, 2)).tolist()
     [[0.75, 0.25]]
     """
     with torch.enable_grad():
         coarse = torch.zeros(1, 1, *size, dtype=torch.float64, device=weights.device, requires_grad=True)
-        total = (enlarge(coarse, weights.shape)[0, 0] * weights.double()).sum()
+        total = (upsample(coarse, weights.shape)[0, 0] * weights.double()).sum()
         (pulled,) = torch.autograd.grad(total, coarse)
     return pulled[0, 0]

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from swinviz.benchmark.contest import Contest, Run, hold, shape_of
+from swinviz.benchmark.measurement import Benchmark, Run, hold, shape_of
 from swinviz.checkpoints import to_hub_format
 from swinviz.errors import SwinvizError
-from swinviz.hooks import capture
+from swinviz.model.hooks import capture
 from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["capture_contest", "head_contest", "model_contest", "transformers_model"]
@@ -27,8 +27,8 @@ def model_contest(
     compiled: bool = False,
     peer: bool = True,
     progress: bool = True,
-) -> Contest:
-    """Compare whole forward passes, from normalised images to logits of every pixel.
+) -> Benchmark:
+    """Compare whole forward passes, from normalized images to logits of every pixel.
 
     Args:
         model: in evaluation mode, on the device to be measured.
@@ -68,7 +68,7 @@ def model_contest(
 @torch.inference_mode()
 def head_contest(
     model: SwinUPerNet, images: Tensor, *, rounds: int = 7, peer: bool = True, progress: bool = True
-) -> Contest:
+) -> Benchmark:
     """Compare decode heads alone, from the backbone's maps to logits (B, K, H/4, W/4).
 
     Args:
@@ -104,7 +104,9 @@ def head_contest(
 
 
 @torch.inference_mode()
-def capture_contest(model: SwinUPerNet, images: Tensor, *, rounds: int = 7, progress: bool = True) -> Contest:
+def capture_contest(
+    model: SwinUPerNet, images: Tensor, *, rounds: int = 7, progress: bool = True
+) -> Benchmark:
     """Measure what it costs to capture a block's attention pattern, which the fused kernel never makes.
 
     Args:

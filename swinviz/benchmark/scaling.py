@@ -7,7 +7,7 @@ from functools import partial
 
 import torch
 
-from swinviz.benchmark.contest import seconds_of
+from swinviz.benchmark.measurement import seconds_of
 from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["scaling"]

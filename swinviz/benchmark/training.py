@@ -1,4 +1,4 @@
-"""A training step up to the gradients; the optimiser that follows is the same for everybody."""
+"""A training step up to the gradients; the optimizer that follows is the same for everybody."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from swinviz.benchmark.contest import Contest, Run, hold, shape_of
 from swinviz.benchmark.inference import transformers_model
-from swinviz.enlarging import enlarge
+from swinviz.benchmark.measurement import Benchmark, Run, hold, shape_of
+from swinviz.model.upernet import Fusion
+from swinviz.model.upsampling import upsample
 from swinviz.segmenter import SwinUPerNet
 from swinviz.training.recipe import Objective
-from swinviz.upernet import Fusion
 
 __all__ = ["training_contest"]
 
 
 class PlainFusion(Fusion):
-    """The fusion as mmsegmentation writes it: enlarge every level, concatenate, convolve."""
+    """The fusion as mmsegmentation writes it: upsample every level, concatenate, convolve."""
 
     def convolve(self, levels: list[Tensor]) -> Tensor:
         """Fuse maps (B, C, h_i, w_i), finest first, into (B, C, h_0, w_0)."""
         size = levels[0].shape[-2:]
-        together = torch.cat([enlarge(level, size) for level in levels], dim=1)
+        together = torch.cat([upsample(level, size) for level in levels], dim=1)
         return F.conv2d(together, self.conv.weight, padding=1)
 
 
@@ -37,7 +37,7 @@ def training_contest(
     rounds: int = 3,
     peer: bool = True,
     progress: bool = True,
-) -> Contest:
+) -> Benchmark:
     """Compare the time to the gradients of both heads' losses.
 
     Stochastic depth and dropout are left out: they draw random numbers, and without them everybody computes

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from swinviz.checkpoints.complaints import first_line
-from swinviz.config import HeadConfig, ModelConfig, SwinConfig
+from swinviz.checkpoints.errors import first_line
 from swinviz.errors import CheckpointError
+from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
 from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["assemble", "check_values", "compare", "read_backbone", "read_heads"]

@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from swinviz.checkpoints.architecture import check_values, compare
-from swinviz.checkpoints.complaints import blaming
+from swinviz.checkpoints.errors import blaming
 from swinviz.checkpoints.keys import translate
 from swinviz.checkpoints.loading import locate
 from swinviz.checkpoints.reading import read
-from swinviz.config import ModelConfig
+from swinviz.model.config import ModelConfig
 from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["load_backbone", "resize_bias_table"]

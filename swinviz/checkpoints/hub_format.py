@@ -17,9 +17,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from swinviz.checkpoints.metadata import METADATA_KEY, encode_config
-from swinviz.config import ModelConfig
 from swinviz.errors import CheckpointError, DownloadError
 from swinviz.files import replacing
+from swinviz.model.config import ModelConfig
 from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["push_to_hub", "to_hub_format"]

@@ -23,8 +23,8 @@ __all__ = [
     "OFFICIAL",
     "OURS",
     "TIMM",
-    "Naming",
-    "find_naming",
+    "KeyFormat",
+    "find_key_format",
     "translate",
 ]
 
@@ -32,7 +32,7 @@ Rule = tuple[str, str | Callable[[re.Match[str]], str]]
 
 
 @dataclass(frozen=True)
-class Naming:
+class KeyFormat:
     """One publisher's names for the backbone.
 
     Attributes:
@@ -53,10 +53,10 @@ def _one_less(prefix: str, suffix: str = "") -> Callable[[re.Match[str]], str]:
     return lambda found: f"{prefix}{int(found[1]) - 1}{suffix}"
 
 
-OURS = Naming("swinviz", r"^(backbone\.)?stages\.0\.blocks\.0\.attn\.qkv\.", ())
+OURS = KeyFormat("swinviz", r"^(backbone\.)?stages\.0\.blocks\.0\.attn\.qkv\.", ())
 """The names of this package, which all others become."""
 
-MMSEGMENTATION = Naming(
+MMSEGMENTATION = KeyFormat(
     "mmsegmentation",
     r"\.attn\.w_msa\.",
     (
@@ -70,7 +70,7 @@ MMSEGMENTATION = Naming(
 )
 """Of mmsegmentation, in versions 0.x and 1.x."""
 
-HUB = Naming(
+HUB = KeyFormat(
     "transformers",
     r"(^|\.)encoder\.layers\.0\.blocks\.0\.attention\.",
     (
@@ -93,15 +93,15 @@ HUB = Naming(
 )
 """Of the hub's transformers."""
 
-OFFICIAL = Naming(
+OFFICIAL = KeyFormat(
     "the official repository",
     r"^(backbone\.)?layers\.0\.downsample\.",
     ((r"^layers\.", "stages."), (r"^norm(\d)\.", r"norms.\1.")),
 )
 """Of microsoft/Swin-Transformer and its segmentation sibling."""
 
-# timm merges at the start of a stage, so its layers.1 holds what leads from our stage 0 to stage 1.
-TIMM = Naming(
+# timm merges at the start of a stage, so its layers.1 holds what is_main from our stage 0 to stage 1.
+TIMM = KeyFormat(
     "timm",
     r"^(backbone\.)?layers\.1\.downsample\.",
     ((r"^layers\.(\d+)\.downsample\.", _one_less("stages.", ".downsample.")), (r"^layers\.", "stages.")),
@@ -134,7 +134,7 @@ _DROPPED = re.compile(
 )
 
 
-def find_naming(names: Iterable[str]) -> Naming:
+def find_key_format(names: Iterable[str]) -> KeyFormat:
     """Tell whose names these are.
 
     Raises:
@@ -165,7 +165,7 @@ def translate(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         CheckpointError: unknown naming, or two tensors that are the same part of the model.
     """
     tensors = {re.sub(r"^module\.", "", name): tensor for name, tensor in tensors.items()}
-    naming = find_naming(tensors)
+    naming = find_key_format(tensors)
     translated: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         if _DROPPED.search(name):
@@ -180,7 +180,7 @@ def translate(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return _join_qkv(translated)
 
 
-def _our_name(name: str, naming: Naming) -> str:
+def _our_name(name: str, naming: KeyFormat) -> str:
     if _IS_HEAD.match(name):
         return _rename(name, _HEADS)
     return "backbone." + _rename(re.sub(r"^backbone\.", "", name), naming.rules)

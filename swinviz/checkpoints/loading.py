@@ -13,14 +13,14 @@ from torch import Tensor
 
 from swinviz.checkpoints.architecture import assemble, read_backbone, read_heads
 from swinviz.checkpoints.cache import cache_folder, find_cached, packaged_weights
-from swinviz.checkpoints.complaints import blaming
 from swinviz.checkpoints.download import Published, fetch, is_intact
+from swinviz.checkpoints.errors import blaming
 from swinviz.checkpoints.hub import cached_on_hub, fetch_from_hub
 from swinviz.checkpoints.keys import translate
 from swinviz.checkpoints.reading import Contents, read
-from swinviz.config import ModelConfig
 from swinviz.errors import CheckpointError
 from swinviz.files import is_there
+from swinviz.model.config import ModelConfig
 from swinviz.presets import PRESETS, Preset
 from swinviz.segmenter import SwinUPerNet
 
@@ -51,7 +51,7 @@ def load(
         progress: whether a download shows a bar.
 
     Returns:
-        The model, with the classes and colours that its file names.
+        The model, with the classes and colors that its file names.
 
     Raises:
         CheckpointError: the file is damaged, unsafe, or no Swin-UPerNet; the message says which.

@@ -6,9 +6,9 @@ import dataclasses
 import json
 from typing import Any
 
-from swinviz.checkpoints.complaints import first_line
-from swinviz.config import Colour, HeadConfig, ModelConfig, SwinConfig
+from swinviz.checkpoints.errors import first_line
 from swinviz.errors import CheckpointError
+from swinviz.model.config import Color, HeadConfig, ModelConfig, SwinConfig
 
 __all__ = ["METADATA_KEY", "decode_config", "encode_config", "parse_palette"]
 
@@ -45,19 +45,19 @@ def decode_config(text: str) -> ModelConfig:
         raise CheckpointError(f"its description of the model is damaged ({first_line(error)}).") from error
 
 
-def parse_palette(palette: Any, count: int) -> tuple[Colour, ...]:
-    """Check a palette from a file: `count` colours of three whole numbers from 0 to 255.
+def parse_palette(palette: Any, count: int) -> tuple[Color, ...]:
+    """Check a palette from a file: `count` colors of three whole numbers from 0 to 255.
 
     Raises:
         CheckpointError: it is anything else.
     """
     try:
-        colours = tuple((int(red), int(green), int(blue)) for red, green, blue in palette)
+        colors = tuple((int(red), int(green), int(blue)) for red, green, blue in palette)
     except (ValueError, TypeError, OverflowError) as error:
-        raise CheckpointError(f"its palette is no list of RGB colours ({first_line(error)}).") from error
-    if len(colours) != count or not all(0 <= value <= 255 for colour in colours for value in colour):
-        raise CheckpointError(f"its palette does not hold {count} colours from 0 to 255.")
-    return colours
+        raise CheckpointError(f"its palette is no list of RGB colors ({first_line(error)}).") from error
+    if len(colors) != count or not all(0 <= value <= 255 for color in colors for value in color):
+        raise CheckpointError(f"its palette does not hold {count} colors from 0 to 255.")
+    return colors
 
 
 def _tuples(values: dict[str, Any]) -> dict[str, Any]:

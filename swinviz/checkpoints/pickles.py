@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 
-from swinviz.checkpoints.complaints import first_line
+from swinviz.checkpoints.errors import first_line
 from swinviz.errors import CheckpointError
 
 __all__ = ["unpickle"]

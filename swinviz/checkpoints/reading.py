@@ -15,11 +15,11 @@ import safetensors
 import torch
 from torch import Tensor
 
-from swinviz.checkpoints.complaints import blaming, first_line
+from swinviz.checkpoints.errors import blaming, first_line
 from swinviz.checkpoints.metadata import METADATA_KEY, decode_config, parse_palette
 from swinviz.checkpoints.pickles import unpickle
-from swinviz.config import Colour, ModelConfig
 from swinviz.errors import CheckpointError
+from swinviz.model.config import Color, ModelConfig
 
 __all__ = ["Contents", "read"]
 
@@ -33,14 +33,14 @@ class Contents:
     Attributes:
         tensors: the state dict, on the CPU, under its publisher's names.
         classes: class names, empty where the file has none.
-        palette: one RGB colour (0..255) a class, empty where the file has none.
+        palette: one RGB color (0..255) a class, empty where the file has none.
         pool_scales: sides of the pooling grids, empty where the file does not tell.
         config: the whole configuration, in files that swinviz wrote.
     """
 
     tensors: dict[str, Tensor]
     classes: tuple[str, ...] = ()
-    palette: tuple[Colour, ...] = ()
+    palette: tuple[Color, ...] = ()
     pool_scales: tuple[int, ...] = ()
     config: ModelConfig | None = None
 
@@ -125,7 +125,7 @@ def _find_tensors(loaded: Mapping[Any, Any]) -> dict[str, Tensor]:
     return tensors
 
 
-def _named_classes(meta: Mapping[Any, Any]) -> tuple[tuple[str, ...], tuple[Colour, ...]]:
+def _named_classes(meta: Mapping[Any, Any]) -> tuple[tuple[str, ...], tuple[Color, ...]]:
     """Read class names and palette: `CLASSES` of mmsegmentation 0.x, `dataset_meta` of 1.x."""
     meta = {str(key).lower(): value for key, value in meta.items()}
     if isinstance(meta.get("dataset_meta"), Mapping):
@@ -135,7 +135,7 @@ def _named_classes(meta: Mapping[Any, Any]) -> tuple[tuple[str, ...], tuple[Colo
     try:
         return names, parse_palette(meta.get("palette"), len(names))
     except CheckpointError:
-        return names, ()  # a palette is decoration: made-up colours serve as well
+        return names, ()  # a palette is decoration: made-up colors serve as well
 
 
 def _with_hub_config(contents: Contents, path: Path) -> Contents:

@@ -11,8 +11,8 @@ from swinviz.attention import attention_to_image, model_input
 from swinviz.cli.common import PRECISIONS, add_model_arguments, load_model, output_folder
 from swinviz.explorer import Session, save_html
 from swinviz.files import replacing
-from swinviz.hooks import capture
 from swinviz.images import read_image
+from swinviz.model.hooks import capture
 from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["add_arguments", "run"]

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from swinviz.benchmark import (
-    Contest,
+    Benchmark,
     capture_contest,
     head_contest,
     model_contest,
@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _contest(part: str, model: SwinUPerNet, arguments: argparse.Namespace) -> Contest:
+def _contest(part: str, model: SwinUPerNet, arguments: argparse.Namespace) -> Benchmark:
     """Measure one part; the images are noise, which changes no time."""
     generator = torch.Generator(model.device).manual_seed(0)
     batch = max(2, arguments.batch) if part == "training" else arguments.batch

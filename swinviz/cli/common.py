@@ -13,7 +13,7 @@ from swinviz.segmenter import SwinUPerNet
 __all__ = ["PRECISIONS", "add_model_arguments", "load_model", "output_folder"]
 
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
-"""What `--precision` may be, and what `Options.precision` then is."""
+"""What `--precision` may be, and what `InferenceOptions.precision` then is."""
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:

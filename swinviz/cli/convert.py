@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Rewrite a checkpoint with its configuration, classes and colours."""
+    """Rewrite a checkpoint with its configuration, classes and colors."""
     if arguments.hub:
         model, written = load(arguments.source), arguments.target
         to_hub_format(model, written)

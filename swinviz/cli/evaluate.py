@@ -10,12 +10,12 @@ from pathlib import Path
 from swinviz.cli.common import PRECISIONS, add_model_arguments, best_device, load_model, output_folder
 from swinviz.data.ade20k import ADE20K
 from swinviz.data.folder import Folder
-from swinviz.data.pairs import LabelledImages
+from swinviz.data.pairs import LabeledImages
 from swinviz.data.scenes import Scenes
 from swinviz.errors import DatasetError
 from swinviz.evaluation import Report, evaluate, measure_cost
 from swinviz.files import replacing
-from swinviz.inference import MULTI_SCALE, Options
+from swinviz.inference import MULTI_SCALE, InferenceOptions
 from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["add_arguments", "open_dataset", "run"]
@@ -55,11 +55,13 @@ def run(arguments: argparse.Namespace) -> int:
         check = open_dataset(arguments.data, arguments.split, strict=False).check()
         print(check)
         return 0 if check.ok else 1
-    options = Options(mode="slide" if arguments.slide else "whole", precision=PRECISIONS[arguments.precision])
+    options = InferenceOptions(
+        mode="slide" if arguments.slide else "whole", precision=PRECISIONS[arguments.precision]
+    )
     if arguments.ms_flip:
         options = replace(options, scales=MULTI_SCALE, flip=True)
     scenes = arguments.data == "scenes"
-    dataset: LabelledImages | Scenes
+    dataset: LabeledImages | Scenes
     dataset = Scenes("val", length=500) if scenes else open_dataset(arguments.data, arguments.split)
     if arguments.device is None and best_device() == "cuda":
         arguments.device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
@@ -85,7 +87,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _write(
-    report: Report, model: SwinUPerNet, dataset: LabelledImages | Scenes, options: Options, folder: Path
+    report: Report,
+    model: SwinUPerNet,
+    dataset: LabeledImages | Scenes,
+    options: InferenceOptions,
+    folder: Path,
 ) -> None:
     # matplotlib takes a while to import
     from swinviz.plots import plot_class_bars, plot_confusion, plot_worst_images
@@ -102,7 +108,7 @@ def _write(
         print(folder / f"{name}.png")
 
 
-def open_dataset(root: str, split: str = "", *, strict: bool = True) -> LabelledImages:
+def open_dataset(root: str, split: str = "", *, strict: bool = True) -> LabeledImages:
     """Open a data set by what its folder holds.
 
     Args:

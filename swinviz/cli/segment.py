@@ -14,7 +14,7 @@ from swinviz.cli.common import PRECISIONS, add_model_arguments, load_model, outp
 from swinviz.errors import ImageError
 from swinviz.files import replacing
 from swinviz.images import save_image
-from swinviz.inference import MULTI_SCALE, Options, Segmentation
+from swinviz.inference import MULTI_SCALE, InferenceOptions, Segmentation
 
 __all__ = ["add_arguments", "run"]
 
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--mode", choices=("whole", "slide", "tile"), default="whole", help="how it is cut")
     parser.add_argument("--ms-flip", action="store_true", help="average six sizes, each mirrored too")
-    parser.add_argument("--opacity", type=float, default=0.5, help="of the colours over the image, 0 to 1")
+    parser.add_argument("--opacity", type=float, default=0.5, help="of the colors over the image, 0 to 1")
     add_model_arguments(parser)
 
 
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     Returns:
         0, or 2 if an image could not be read; the others are done all the same.
     """
-    options = Options(mode=arguments.mode, precision=PRECISIONS[arguments.precision])
+    options = InferenceOptions(mode=arguments.mode, precision=PRECISIONS[arguments.precision])
     if arguments.ms_flip:
         options = replace(options, scales=MULTI_SCALE, flip=True)
     folder = output_folder(arguments.output)

@@ -15,13 +15,13 @@ from swinviz.evaluation import evaluate
 from swinviz.presets import PRESETS, Preset, build
 from swinviz.segmenter import SwinUPerNet
 from swinviz.training import (
+    Callback,
     JsonLines,
     ProgressBar,
     Recipe,
     RunOptions,
     TensorBoard,
-    Watcher,
-    join_team,
+    distributed_context,
     train,
 )
 from swinviz.training.classes import with_classes
@@ -99,7 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
             return {}
         return {"held-out mIoU": evaluate(model, task.held_out, boundary=False, progress=False).metrics.miou}
 
-    with join_team(arguments.device) as team:
+    with distributed_context(arguments.device) as team:
         outcome = train(
             task.seeded_model(),
             task.dataset,
@@ -111,7 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
             team=team,
         )
         scores = measure(outcome.model) if outcome.finished else {}
-        if not team.leads:
+        if not team.is_main:
             return 0
     if not outcome.finished:
         print(f"stopped and saved after step {outcome.steps}; the same command goes on from there.")
@@ -176,8 +176,8 @@ def _with_changes(task: Task, arguments: argparse.Namespace) -> Task:
     return replace(task, recipe=replace(task.recipe, **changes), transform=transform)
 
 
-def _watchers(folder: Path) -> list[Watcher]:
-    watchers: list[Watcher] = [ProgressBar(), JsonLines(folder / "log.jsonl")]
+def _watchers(folder: Path) -> list[Callback]:
+    watchers: list[Callback] = [ProgressBar(), JsonLines(folder / "log.jsonl")]
     try:
         watchers.append(TensorBoard(folder / "tensorboard"))
     except ImportError:

@@ -1,1 +1,1 @@
-"""Data: class names and colours, the procedural scenes, folders of images, and the training transforms."""
+"""Data: class names and colors, the procedural scenes, folders of images, and the training transforms."""

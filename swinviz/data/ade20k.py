@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from swinviz.data.labels import ADE20K_CLASSES, ADE20K_PALETTE
-from swinviz.data.pairs import IGNORED, LabelledImages, indices, require_folder
+from swinviz.data.pairs import IGNORE_INDEX, LabeledImages, indices, require_folder
 from swinviz.errors import DatasetError
 
 __all__ = ["ADE20K", "reduce_zero_label"]
@@ -22,13 +22,13 @@ __all__ = ["ADE20K", "reduce_zero_label"]
 Split = Literal["training", "validation"]
 
 
-class ADE20K(LabelledImages):
+class ADE20K(LabeledImages):
     """The challenge's images (H, W, 3) with labels (H, W) from 0 (wall) to 149 (flag), 255 ignored.
 
     Args:
         root: the folder ADEChallengeData2016, or the one that holds it.
         split: `training` (20,210 images) or `validation` (2,000).
-        strict: as for `LabelledImages`.
+        strict: as for `LabeledImages`.
 
     Raises:
         DatasetError: not the challenge's layout, or (if strict) images without a mask or masks without one.
@@ -56,15 +56,15 @@ class ADE20K(LabelledImages):
         """Turn the challenge's numbers, where 0 is no class, into labels (H, W).
 
         Raises:
-            DatasetError: a colour picture, which other releases of ADE20K have, or a number above 150.
+            DatasetError: a color picture, which other releases of ADE20K have, or a number above 150.
         """
         if mask.mode in ("RGB", "RGBA"):
             raise DatasetError(
-                f"mask {name!r} is a colour picture, as in the full ADE20K: use the challenge's archive, "
+                f"mask {name!r} is a color picture, as in the full ADE20K: use the challenge's archive, "
                 "ADEChallengeData2016, whose masks hold class numbers."
             )
         numbers = indices(mask, name)
-        wrong = numbers[(numbers > len(self.classes)) & (numbers != IGNORED)]
+        wrong = numbers[(numbers > len(self.classes)) & (numbers != IGNORE_INDEX)]
         if wrong.size:
             raise DatasetError(
                 f"mask {name!r} holds the label {wrong.max()}, above {len(self.classes)}, the last class: "
@@ -85,5 +85,5 @@ def reduce_zero_label(numbers: NDArray[np.uint8]) -> NDArray[np.uint8]:
     >>> reduce_zero_label(np.array([0, 1, 150, 255], np.uint8))
     array([255,   0, 149, 255], dtype=uint8)
     """
-    ignored = (numbers == 0) | (numbers == IGNORED)
-    return np.where(ignored, np.uint8(IGNORED), numbers - np.uint8(1))
+    ignored = (numbers == 0) | (numbers == IGNORE_INDEX)
+    return np.where(ignored, np.uint8(IGNORE_INDEX), numbers - np.uint8(1))

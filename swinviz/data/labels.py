@@ -1,7 +1,7 @@
-"""Names and colours of ADE20K's 150 classes, in the order of the scene parsing challenge.
+"""Names and colors of ADE20K's 150 classes, in the order of the scene parsing challenge.
 
 Source: the challenge's objectInfo150 list and the palette that mmsegmentation draws it with
-(mmseg/datasets/ade.py). Two classes, road and skyscraper, share a colour there; that is kept, because
+(mmseg/datasets/ade.py). Two classes, road and skyscraper, share a color there; that is kept, because
 published pictures use it.
 """
 
@@ -56,4 +56,4 @@ ADE20K_PALETTE: Final[tuple[tuple[int, int, int], ...]] = (
     (173, 0, 255), (0, 245, 255), (71, 0, 255), (122, 0, 255), (0, 255, 184), (0, 92, 255),
     (184, 255, 0), (0, 133, 255), (255, 214, 0), (25, 194, 194), (102, 255, 0), (92, 0, 255),
 )  # fmt: skip
-"""Colours (red, green, blue), 0 to 255."""
+"""Colors (red, green, blue), 0 to 255."""

@@ -14,14 +14,14 @@ from PIL import Image
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
-from swinviz.config import Colour
 from swinviz.errors import DatasetError, ImageError
 from swinviz.images import MAX_PIXELS, read_image
+from swinviz.model.config import Color
 
 __all__ = [
-    "IGNORED",
+    "IGNORE_INDEX",
     "DatasetCheck",
-    "LabelledImages",
+    "LabeledImages",
     "Sample",
     "indices",
     "read_mask",
@@ -29,9 +29,9 @@ __all__ = [
 ]
 
 Sample = tuple[NDArray[np.uint8], NDArray[np.uint8]]
-"""An image (H, W, 3) and its labels (H, W), where `IGNORED` counts for nothing."""
+"""An image (H, W, 3) and its labels (H, W), where `IGNORE_INDEX` counts for nothing."""
 
-IGNORED = 255
+IGNORE_INDEX = 255
 """Label of pixels that are neither learned from nor measured."""
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
@@ -75,7 +75,7 @@ class DatasetCheck:
         return "\n".join([*lines, *self.problems])
 
 
-class LabelledImages(Dataset[Sample], ABC):
+class LabeledImages(Dataset[Sample], ABC):
     """A folder of images and a folder of masks; image `a/b.jpg` belongs to mask `a/b.png`.
 
     Args:
@@ -89,7 +89,7 @@ class LabelledImages(Dataset[Sample], ABC):
     """
 
     classes: tuple[str, ...]
-    palette: tuple[Colour, ...]
+    palette: tuple[Color, ...]
 
     def __init__(self, images: Path, masks: Path, *, strict: bool = True) -> None:
         found_images, found_masks = _by_name(images, IMAGE_SUFFIXES), _by_name(masks, MASK_SUFFIXES)
@@ -114,7 +114,7 @@ class LabelledImages(Dataset[Sample], ABC):
 
     @abstractmethod
     def decode(self, mask: Image.Image, name: str) -> NDArray[np.uint8]:
-        """Turn a mask as it is stored into labels (H, W) with `IGNORED`.
+        """Turn a mask as it is stored into labels (H, W) with `IGNORE_INDEX`.
 
         Raises:
             DatasetError: the mask holds something that is no label.
@@ -164,7 +164,7 @@ class LabelledImages(Dataset[Sample], ABC):
             problems=tuple(problems),
             classes=self.classes,
             pixels=counts[: len(self.classes)],
-            ignored=int(counts[IGNORED]),
+            ignored=int(counts[IGNORE_INDEX]),
         )
 
 

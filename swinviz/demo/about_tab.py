@@ -6,7 +6,7 @@ import html
 
 import gradio as gr
 
-from swinviz.demo.studio import Studio
+from swinviz.demo.studio import DemoState
 from swinviz.presets import PRESETS, Preset
 from swinviz.segmenter import SwinUPerNet
 
@@ -27,12 +27,12 @@ guesses; for those, load one of the published models.
 
 _PUBLISHED = """
 It was trained on ADE20K (indoor and outdoor scenes, 150 classes). What ADE20K does not name it cannot name
-either; people, places and styles that are rare in it are recognised less well. Do not decide about people by
+either; people, places and styles that are rare in it are recognized less well. Do not decide about people by
 what it says.
 """
 
 
-def about_tab(studio: Studio, active: gr.State) -> None:
+def about_tab(studio: DemoState, active: gr.State) -> None:
     """Lay out the tab inside the current `gr.Tab`; it follows the visitor's model."""
 
     def describe(name: str) -> str:
@@ -79,7 +79,7 @@ def describe_model(name: str, model: SwinUPerNet) -> str:
 
 
 def _published(preset: Preset) -> list[tuple[str, str]]:
-    rows = [("Licence of the weights", preset.licence)]
+    rows = [("License of the weights", preset.license)]
     if preset.file or preset.hub_id:
         rows.append(("Source", f"`{preset.file}`" if preset.file else f"hub: `{preset.hub_id}`"))
     if preset.miou is not None:

@@ -8,14 +8,14 @@ import gradio as gr
 
 from swinviz.demo.explorations import EXPLORE_PATH
 from swinviz.demo.pictures import open_picture
-from swinviz.demo.studio import Studio, refusals_shown
+from swinviz.demo.studio import DemoState, refusals_shown
 from swinviz.demo.widget import widget
 from swinviz.explorer import Session
 
 __all__ = ["attention_tab"]
 
 
-def attention_tab(studio: Studio, page: gr.Blocks, active: gr.State, picture: gr.Image) -> None:
+def attention_tab(studio: DemoState, page: gr.Blocks, active: gr.State, picture: gr.Image) -> None:
     """Lay out the tab inside the current `gr.Tab`.
 
     Args:

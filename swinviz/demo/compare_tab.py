@@ -6,14 +6,14 @@ import gradio as gr
 
 from swinviz.demo.comparing import EDITS, encode_comparison
 from swinviz.demo.refusal import Refusal
-from swinviz.demo.studio import MODES, Studio
+from swinviz.demo.studio import MODES, DemoState
 from swinviz.demo.widget import widget
 from swinviz.inference import Segmentation
 
 __all__ = ["compare_tab"]
 
 
-def compare_tab(studio: Studio, tab: gr.Tab, active: gr.State, picture: gr.Image) -> None:
+def compare_tab(studio: DemoState, tab: gr.Tab, active: gr.State, picture: gr.Image) -> None:
     """Lay out the tab inside `tab`.
 
     Args:

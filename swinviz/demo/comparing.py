@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swinviz.demo.result import class_shares, picture_address, values_address
-from swinviz.hooks import EditFn
 from swinviz.inference import Segmentation
 from swinviz.interventions import drop_level, mask_padding_keys, no_bias, no_mask, no_shift
+from swinviz.model.hooks import EditFn
 
 __all__ = ["EDITS", "encode_comparison", "flipped"]
 

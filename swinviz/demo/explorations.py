@@ -14,12 +14,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from swinviz.demo.access import may_enter
-from swinviz.demo.limits import BusyError, Slots
+from swinviz.demo.limits import BusyError, ComputeSlots
 from swinviz.demo.refusal import OUT_OF_MEMORY
 from swinviz.errors import SwinvizError
 from swinviz.explorer import Session, answer
 
-__all__ = ["EXPLORE_PATH", "Explorations", "explore_endpoint"]
+__all__ = ["EXPLORE_PATH", "Sessions", "explore_endpoint"]
 
 EXPLORE_PATH = "/swinviz/explore/{ticket}"
 """Where an open picture answers; its ticket cannot be guessed."""
@@ -27,7 +27,7 @@ EXPLORE_PATH = "/swinviz/explore/{ticket}"
 _MAX_REQUEST = 2**16  # bytes; the explorer's requests are a name and a few numbers
 
 
-class Explorations:
+class Sessions:
     """Open sessions by ticket; the one unused for longest is closed when there are too many.
 
     Args:
@@ -66,7 +66,7 @@ class Explorations:
             return session
 
 
-def explore_endpoint(explorations: Explorations, slots: Slots) -> Callable[[Request], Awaitable[Response]]:
+def explore_endpoint(explorations: Sessions, slots: ComputeSlots) -> Callable[[Request], Awaitable[Response]]:
     """Make the function that answers POST {name, args} with the explorer's message, or a sentence why not."""
 
     async def explore(request: Request) -> Response:

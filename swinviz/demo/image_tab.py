@@ -6,13 +6,13 @@ import gradio as gr
 
 from swinviz.demo.pictures import examples, picture_input
 from swinviz.demo.result import encode_result
-from swinviz.demo.studio import MODES, PRECISIONS, Studio, describe
+from swinviz.demo.studio import MODES, PRECISIONS, DemoState, describe
 from swinviz.demo.widget import widget
 
 __all__ = ["image_tab"]
 
 
-def image_tab(studio: Studio, page: gr.Blocks, active: gr.State) -> gr.Image:
+def image_tab(studio: DemoState, page: gr.Blocks, active: gr.State) -> gr.Image:
     """Lay out the tab inside the current `gr.Tab`.
 
     Args:

@@ -14,7 +14,7 @@ from swinviz.checkpoints import available, load
 from swinviz.demo.models import Choice, ModelPool
 from swinviz.demo.options import DemoOptions, parse_options
 from swinviz.demo.server import start
-from swinviz.demo.studio import Studio
+from swinviz.demo.studio import DemoState
 from swinviz.errors import SwinvizError
 from swinviz.segmenter import SwinUPerNet
 
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     demo.wait()
 
 
-def open_studio(options: DemoOptions) -> Studio:
+def open_studio(options: DemoOptions) -> DemoState:
     """Load the first model and prepare the rest.
 
     Raises:
@@ -67,7 +67,7 @@ def open_studio(options: DemoOptions) -> Studio:
         models.preload(first)
     except (SwinvizError, OSError) as problem:
         raise SystemExit(f"The model {given} could not be loaded: {problem}") from problem
-    return Studio(options, models, first)
+    return DemoState(options, models, first)
 
 
 def _menu() -> list[Choice]:

@@ -13,9 +13,9 @@ __all__ = [
     "MAX_PIXELS",
     "MAX_UPLOAD_BYTES",
     "BusyError",
-    "Gatekeeper",
-    "Places",
-    "Slots",
+    "ComputeSlots",
+    "RequestLimits",
+    "StreamSlots",
 ]
 
 MAX_UPLOAD_BYTES = 25 * 2**20
@@ -45,7 +45,7 @@ class BusyError(RuntimeError):
     """More is asked than there are places for; the message can be shown."""
 
 
-class Slots:
+class ComputeSlots:
     """How many computations run at the same time, whoever asked for them: pictures and live frames alike."""
 
     def __init__(self, count: int) -> None:
@@ -69,7 +69,7 @@ class Slots:
             self._free.release()
 
 
-class Places:
+class StreamSlots:
     """A fixed number of places, such as live streams; who finds none is turned away at once."""
 
     def __init__(self, count: int) -> None:
@@ -91,7 +91,7 @@ class Places:
             self._free.release()
 
 
-class Gatekeeper:
+class RequestLimits:
     """ASGI middleware before everything else: refuses what is too large, too slow, or a detour elsewhere.
 
     Answers 413 to a body above the limit (counted while it arrives; the header may lie), 408 to one that
@@ -123,7 +123,7 @@ class Gatekeeper:
 class _Exchange:
     """One request on its way through the gatekeeper."""
 
-    def __init__(self, keeper: Gatekeeper, scope: Message, receive: Receive, send: Send) -> None:
+    def __init__(self, keeper: RequestLimits, scope: Message, receive: Receive, send: Send) -> None:
         self.keeper, self.scope, self._receive, self._send = keeper, scope, receive, send
         self.received = 0
         self.complete = self.started = self.refused = False

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from swinviz.attention import AttentionMap, attention_to_image
 from swinviz.demo.result import png
-from swinviz.demo.studio import PRECISIONS, Studio
-from swinviz.hooks import capture
+from swinviz.demo.studio import PRECISIONS, DemoState
 from swinviz.images import read_image
-from swinviz.inference import Options
+from swinviz.inference import InferenceOptions
+from swinviz.model.hooks import capture
 from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["MAX_FRAME_BYTES", "Gaze", "LiveStream", "parse_settings"]
@@ -89,7 +89,7 @@ class LiveStream:
         first: model that is used before settings come.
     """
 
-    def __init__(self, studio: Studio, first: str) -> None:
+    def __init__(self, studio: DemoState, first: str) -> None:
         self._studio = studio
         self._use(Settings(first))
 
@@ -148,7 +148,9 @@ class LiveStream:
         image = read_image(message[_NUMBER.size :], max_pixels=_MAX_FRAME_PIXELS)
         height, width = image.shape[:2]
         settings, model = self._settings, self._model
-        options = Options(scale=(width, height), precision=PRECISIONS[self._studio.options.precision])
+        options = InferenceOptions(
+            scale=(width, height), precision=PRECISIONS[self._studio.options.precision]
+        )
         points = [] if settings.gaze is None else [_pattern_name(settings.gaze)]
         with self._studio.slots.taken(), capture(model, points) as seen:
             result = model.segment(image, options)

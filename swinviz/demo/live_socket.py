@@ -12,7 +12,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from swinviz.demo.access import may_enter
 from swinviz.demo.limits import BusyError
 from swinviz.demo.live import MAX_FRAME_BYTES, LiveStream
-from swinviz.demo.studio import Studio
+from swinviz.demo.studio import DemoState
 from swinviz.errors import SwinvizError
 
 __all__ = ["LIVE_PATH", "live_endpoint"]
@@ -24,7 +24,7 @@ _IDLE_SECONDS = 120.0
 _POLICY, _TOO_BIG, _TRY_LATER = 1008, 1009, 1013  # close codes of RFC 6455 and its registry
 
 
-def live_endpoint(studio: Studio) -> Callable[[WebSocket], Awaitable[None]]:
+def live_endpoint(studio: DemoState) -> Callable[[WebSocket], Awaitable[None]]:
     """Make the function that serves one live visitor.
 
     A visitor sends settings as text and frames as bytes, and gets what `LiveStream` answers, in order; text

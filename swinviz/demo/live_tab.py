@@ -7,13 +7,13 @@ import json
 import gradio as gr
 
 from swinviz.demo.live_socket import LIVE_PATH
-from swinviz.demo.studio import Studio
+from swinviz.demo.studio import DemoState
 from swinviz.demo.widget import widget
 
 __all__ = ["live_tab"]
 
 
-def live_tab(studio: Studio, active: gr.State) -> None:
+def live_tab(studio: DemoState, active: gr.State) -> None:
     """Lay out the tab inside the current `gr.Tab`; it follows the visitor's model."""
     viewer = widget("live", elem_id="live", value=_describe(studio.first))
     active.change(_describe, active, viewer, api_visibility="private", queue=False)

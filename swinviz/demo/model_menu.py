@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from swinviz.demo.studio import Studio
+from swinviz.demo.studio import DemoState
 from swinviz.errors import SwinvizError
 
 __all__ = ["model_menu"]
@@ -15,7 +15,7 @@ __all__ = ["model_menu"]
 _PROGRESS = gr.Progress(track_tqdm=True)  # shows the bars of downloads
 
 
-def model_menu(studio: Studio) -> gr.State:
+def model_menu(studio: DemoState) -> gr.State:
     """Lay out the menu.
 
     Returns:
@@ -59,5 +59,5 @@ def model_menu(studio: Studio) -> gr.State:
     return active
 
 
-def _lines(studio: Studio) -> list[tuple[str, str]]:
+def _lines(studio: DemoState) -> list[tuple[str, str]]:
     return [(choice.title, choice.name) for choice in studio.models.choices()]

@@ -13,7 +13,7 @@ from swinviz.demo.image_tab import image_tab
 from swinviz.demo.live_tab import live_tab
 from swinviz.demo.model_menu import model_menu
 from swinviz.demo.refusal import Refusal
-from swinviz.demo.studio import Studio
+from swinviz.demo.studio import DemoState
 
 __all__ = ["GuardedBlocks", "build_page"]
 
@@ -51,7 +51,7 @@ def _names_an_address(value: Any) -> bool:
     return isinstance(value, list) and any(_names_an_address(inner) for inner in value)
 
 
-def build_page(studio: Studio) -> gr.Blocks:
+def build_page(studio: DemoState) -> gr.Blocks:
     """Lay out the whole demo.
 
     Returns:

@@ -38,7 +38,7 @@ _HELD_OUT = 1  # the world of validation scenes: the model that comes with the p
 def picture_input(**settings: Any) -> gr.Image:
     """Make an image upload that hands over the uploaded file itself, undecoded.
 
-    Gradio's own would open the file before any limit of ours is asked, take an animation's colour numbers for
+    Gradio's own would open the file before any limit of ours is asked, take an animation's color numbers for
     gray values, and report what it cannot read as a bare "Error".
 
     Args:

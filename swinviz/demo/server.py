@@ -18,10 +18,10 @@ from starlette.staticfiles import StaticFiles
 
 from swinviz import explorer
 from swinviz.demo.explorations import EXPLORE_PATH, explore_endpoint
-from swinviz.demo.limits import MAX_UPLOAD_BYTES, Gatekeeper
+from swinviz.demo.limits import MAX_UPLOAD_BYTES, RequestLimits
 from swinviz.demo.live_socket import LIVE_PATH, live_endpoint
 from swinviz.demo.page import build_page
-from swinviz.demo.studio import Studio
+from swinviz.demo.studio import DemoState
 from swinviz.demo.theme import STYLES, theme
 from swinviz.demo.widget import ASSETS, ASSETS_PATH
 
@@ -60,7 +60,7 @@ class RunningDemo:
         self._files.cleanup()
 
 
-def start(studio: Studio) -> RunningDemo:
+def start(studio: DemoState) -> RunningDemo:
     """Start serving in the background.
 
     Raises:
@@ -81,7 +81,11 @@ def start(studio: Studio) -> RunningDemo:
         auth=list(options.auth) or None,
         max_file_size=MAX_UPLOAD_BYTES,
         blocked_paths=[str(Path.cwd())],
-        app_kwargs={"routes": _routes(studio), "middleware": [Middleware(Gatekeeper)], **_NO_DOCUMENTATION},
+        app_kwargs={
+            "routes": _routes(studio),
+            "middleware": [Middleware(RequestLimits)],
+            **_NO_DOCUMENTATION,
+        },
         state_session_capacity=_SESSIONS,
         show_error=False,  # the texts of unforeseen errors hold paths; gr.Error is shown all the same
         ssr_mode=False,
@@ -101,7 +105,7 @@ def start(studio: Studio) -> RunningDemo:
 _NO_DOCUMENTATION: dict[str, Any] = {"docs_url": None, "redoc_url": None, "openapi_url": None}
 
 
-def _routes(studio: Studio) -> list[BaseRoute]:
+def _routes(studio: DemoState) -> list[BaseRoute]:
     return [
         Mount(ASSETS_PATH, StaticFiles(directory=ASSETS), name="swinviz-assets"),
         _text("/swinviz/explorer/explorer.js", explorer.script(), "text/javascript"),

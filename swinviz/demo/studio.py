@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from swinviz.demo.explorations import Explorations
-from swinviz.demo.limits import BusyError, Places, Slots
+from swinviz.demo.explorations import Sessions
+from swinviz.demo.limits import BusyError, ComputeSlots, StreamSlots
 from swinviz.demo.models import ModelPool
 from swinviz.demo.options import DemoOptions
 from swinviz.demo.pictures import open_picture
 from swinviz.demo.refusal import OUT_OF_MEMORY, Refusal
 from swinviz.errors import SwinvizError
-from swinviz.hooks import EditFn, edit
-from swinviz.inference import MULTI_SCALE, Options, Segmentation
+from swinviz.inference import MULTI_SCALE, InferenceOptions, Segmentation
+from swinviz.model.hooks import EditFn, edit
 from swinviz.segmenter import SwinUPerNet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["MODES", "PRECISIONS", "Studio", "describe", "refusals_shown"]
+__all__ = ["MODES", "PRECISIONS", "DemoState", "describe", "refusals_shown"]
 
 MODES = ("whole", "slide", "multi-scale + flip")
 """Ways of looking at a picture that a visitor may choose from."""
@@ -34,14 +34,14 @@ PRECISIONS: dict[str, torch.dtype | None] = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
-"""What a visitor may choose to compute in, and what `Options.precision` then is."""
+"""What a visitor may choose to compute in, and what `InferenceOptions.precision` then is."""
 
 _AT_ONCE = 2
 _LIVE_STREAMS = 4
 
 
 @dataclass(frozen=True)
-class Studio:
+class DemoState:
     """Everything the tabs need from one another.
 
     Attributes:
@@ -56,9 +56,9 @@ class Studio:
     options: DemoOptions
     models: ModelPool
     first: str
-    slots: Slots = field(default_factory=lambda: Slots(_AT_ONCE))
-    streams: Places = field(default_factory=lambda: Places(_LIVE_STREAMS))
-    explorations: Explorations = field(default_factory=Explorations)
+    slots: ComputeSlots = field(default_factory=lambda: ComputeSlots(_AT_ONCE))
+    streams: StreamSlots = field(default_factory=lambda: StreamSlots(_LIVE_STREAMS))
+    explorations: Sessions = field(default_factory=Sessions)
 
     def model(self, name: str) -> SwinUPerNet:
         """Return a model of the menu.
@@ -101,17 +101,17 @@ class Studio:
                 return model.segment(image, _options(mode, precision, model))
 
 
-def _options(mode: str, precision: str, model: SwinUPerNet) -> Options:
+def _options(mode: str, precision: str, model: SwinUPerNet) -> InferenceOptions:
     if mode not in MODES or precision not in PRECISIONS:
         raise Refusal("There is no such way to look at a picture.", title="Unknown setting")
     dtype = PRECISIONS[precision]
     if mode == "slide":
         side = min(model.config.scale)  # a crop as high as the resized picture, moved along its longer side
         step = max(1, 2 * side // 3)
-        return Options(mode="slide", crop=(side, side), stride=(step, step), precision=dtype)
+        return InferenceOptions(mode="slide", crop=(side, side), stride=(step, step), precision=dtype)
     if mode == "whole":
-        return Options(precision=dtype)
-    return Options(scales=MULTI_SCALE, flip=True, precision=dtype)
+        return InferenceOptions(precision=dtype)
+    return InferenceOptions(scales=MULTI_SCALE, flip=True, precision=dtype)
 
 
 @contextmanager

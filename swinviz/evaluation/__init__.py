@@ -1,21 +1,21 @@
 """How good a model is: mean intersection over union and its relatives, streaming and resumable."""
 
-from swinviz.evaluation.borders import BorderAccuracy, border_accuracy, border_distance
 from swinviz.evaluation.cost import Cost, measure_cost
-from swinviz.evaluation.measured import ImageScore, Measured
-from swinviz.evaluation.metrics import Metrics, Tally
+from swinviz.evaluation.metrics import ConfusionCounts, Metrics
+from swinviz.evaluation.partial import ImageScore, PartialResult
 from swinviz.evaluation.report import Report
-from swinviz.evaluation.run import LabelledDataset, evaluate
+from swinviz.evaluation.run import LabeledDataset, evaluate
+from swinviz.evaluation.window_borders import BorderAccuracy, border_accuracy, border_distance
 
 __all__ = [
     "BorderAccuracy",
+    "ConfusionCounts",
     "Cost",
     "ImageScore",
-    "LabelledDataset",
-    "Measured",
+    "LabeledDataset",
     "Metrics",
+    "PartialResult",
     "Report",
-    "Tally",
     "border_accuracy",
     "border_distance",
     "evaluate",

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from swinviz.inference import Options
+from swinviz.inference import InferenceOptions
 from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["Cost", "device_name", "forget_peak", "measure_cost", "peak_memory"]
@@ -38,7 +38,7 @@ class Cost:
 
 def measure_cost(
     model: SwinUPerNet,
-    options: Options | None = None,
+    options: InferenceOptions | None = None,
     *,
     size: tuple[int, int] = (512, 512),
     seconds: float = 10.0,
@@ -54,7 +54,7 @@ def measure_cost(
     Returns:
         The median time of an image, as images a second, and the peak of memory.
     """
-    options = replace(options or Options(), scale=(max(size), min(size)))
+    options = replace(options or InferenceOptions(), scale=(max(size), min(size)))
     image = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
     for _ in range(2):
         model.segment(image, options)

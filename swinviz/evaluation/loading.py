@@ -7,34 +7,34 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
-from swinviz.config import Colour
 from swinviz.data.pairs import Sample
+from swinviz.model.config import Color
 
-__all__ = ["LabelledDataset", "name_of", "prefetched"]
+__all__ = ["LabeledDataset", "name_of", "prefetched"]
 
 
-class LabelledDataset(Protocol):
+class LabeledDataset(Protocol):
     """What can be evaluated on: images (H, W, 3) with labels (H, W), where 255 counts for nothing.
 
     It may also have `name(index)`, which reports then use.
     """
 
     classes: tuple[str, ...]
-    palette: tuple[Colour, ...]
+    palette: tuple[Color, ...]
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int, /) -> Sample: ...
 
 
-def name_of(dataset: LabelledDataset, index: int) -> str:
+def name_of(dataset: LabeledDataset, index: int) -> str:
     """What the data set calls an item; its number if it has no names."""
     name = getattr(dataset, "name", None)
     return str(name(index)) if callable(name) else str(index)
 
 
 def prefetched(
-    dataset: LabelledDataset, indices: Sequence[int], threads: int = 2
+    dataset: LabeledDataset, indices: Sequence[int], threads: int = 2
 ) -> Iterator[tuple[int, Sample]]:
     """Give (index, item) in the order of `indices`, read ahead by threads.
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from swinviz.data.pairs import IGNORED
+from swinviz.data.pairs import IGNORE_INDEX
 from swinviz.errors import DatasetError
-from swinviz.evaluation.boundary import boundary_band, boundary_width
+from swinviz.evaluation.boundary_iou import boundary_band, boundary_width
 
-__all__ = ["Metrics", "Tally"]
+__all__ = ["ConfusionCounts", "Metrics"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +22,7 @@ class Metrics:
         iou: (K,), intersection over union of each class; NaN for one that is neither there nor predicted.
         accuracy: (K,), the part of each class's pixels that was found; NaN for a class that is not there.
         boundary_iou: (K,), intersection over union of the classes' boundary bands (Cheng et al. 2021).
-        aacc: the part of all pixels that was labelled rightly.
+        aacc: the part of all pixels that was labeled rightly.
 
     The means `miou`, `macc` and `mean_boundary_iou` leave NaN out.
     """
@@ -49,7 +49,7 @@ class Metrics:
 
 
 @dataclass(frozen=True, eq=False)
-class Tally:
+class ConfusionCounts:
     """Counts over any number of images; tallies of different images add up exactly, being integers.
 
     Attributes:
@@ -62,7 +62,7 @@ class Tally:
     boundary: NDArray[np.int64]
 
     @classmethod
-    def empty(cls, classes: int) -> Tally:
+    def empty(cls, classes: int) -> ConfusionCounts:
         """Nothing counted yet."""
         return cls(np.zeros((classes, classes), np.int64), np.zeros((3, classes), np.int64))
 
@@ -74,7 +74,7 @@ class Tally:
         classes: int,
         *,
         boundary: bool = True,
-    ) -> Tally:
+    ) -> ConfusionCounts:
         """Count one image.
 
         Pixels whose truth is ignored count nowhere, whatever was predicted there. For the boundaries, they
@@ -89,7 +89,7 @@ class Tally:
         Raises:
             DatasetError: other shapes, or a label that is no class.
 
-        >>> Tally.of(np.array([[0, 1, 1]]), np.array([[0, 0, 255]]), classes=2).confusion
+        >>> ConfusionCounts.of(np.array([[0, 1, 1]]), np.array([[0, 0, 255]]), classes=2).confusion
         array([[1, 1],
                [0, 0]])
         """
@@ -98,21 +98,21 @@ class Tally:
                 f"the labels have {truth.shape} pixels and the prediction {prediction.shape}: "
                 "every image needs labels of its own size."
             )
-        counted = truth != IGNORED
+        counted = truth != IGNORE_INDEX
         true, predicted = truth[counted].astype(np.int64), prediction[counted].astype(np.int64)
         if true.size and max(true.max(), predicted.max()) >= classes:
             raise DatasetError(
                 f"there is a label {max(true.max(), predicted.max())}, but only {classes} classes, counted "
-                f"from 0: use {IGNORED} for pixels without a class."
+                f"from 0: use {IGNORE_INDEX} for pixels without a class."
             )
         confusion = np.bincount(true * classes + predicted, minlength=classes**2)
         tally = cls(confusion.reshape(classes, classes), np.zeros((3, classes), np.int64))
         if boundary:
-            tally.boundary[:] = _boundaries(np.where(counted, prediction, IGNORED), truth, classes)
+            tally.boundary[:] = _boundaries(np.where(counted, prediction, IGNORE_INDEX), truth, classes)
         return tally
 
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(self.confusion + other.confusion, self.boundary + other.boundary)
+    def __add__(self, other: ConfusionCounts) -> ConfusionCounts:
+        return ConfusionCounts(self.confusion + other.confusion, self.boundary + other.boundary)
 
     def metrics(self) -> Metrics:
         """Turn the counts into figures, as mmsegmentation does (mmseg/evaluation/metrics/iou_metric.py)."""
@@ -134,7 +134,7 @@ def _boundaries(
     in_truth, in_prediction = boundary_band(truth, width), boundary_band(prediction, width)
     in_both = in_truth & in_prediction & (truth == prediction)
     bands = truth[in_truth], prediction[in_prediction], truth[in_both]
-    return np.stack([np.bincount(band, minlength=IGNORED + 1)[:classes] for band in bands])
+    return np.stack([np.bincount(band, minlength=IGNORE_INDEX + 1)[:classes] for band in bands])
 
 
 def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:

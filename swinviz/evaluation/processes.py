@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import torch.distributed as dist
 from torch.distributed.rendezvous import rendezvous
 
-__all__ = ["Processes", "joined_processes"]
+__all__ = ["Processes", "process_group"]
 
 _T = TypeVar("_T")
 _PATIENCE = timedelta(days=1)  # the slowest process may still be at work when the others are done
@@ -53,7 +53,7 @@ class Processes:
 
 
 @contextmanager
-def joined_processes() -> Iterator[Processes]:
+def process_group() -> Iterator[Processes]:
     """Join the processes that torchrun started, if it did, and part from them at the end.
 
     All of them must come here, equally often.

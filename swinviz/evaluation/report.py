@@ -15,14 +15,14 @@ import torch
 
 from swinviz.errors import SwinvizError
 from swinviz.evaluation.cost import Cost
-from swinviz.evaluation.measured import ImageScore, Measured
-from swinviz.evaluation.metrics import Metrics, Tally
+from swinviz.evaluation.metrics import ConfusionCounts, Metrics
+from swinviz.evaluation.partial import ImageScore, PartialResult
 from swinviz.files import replacing
-from swinviz.inference import MULTI_SCALE, Options
+from swinviz.inference import MULTI_SCALE, InferenceOptions
 from swinviz.presets import PRESETS
 
 if TYPE_CHECKING:
-    from swinviz.evaluation.loading import LabelledDataset
+    from swinviz.evaluation.loading import LabeledDataset
     from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["Report"]
@@ -48,7 +48,7 @@ class Report:
 
     dataset: str
     classes: tuple[str, ...]
-    tally: Tally
+    tally: ConfusionCounts
     images: tuple[ImageScore, ...]
     options: str
     notes: tuple[str, ...]
@@ -61,10 +61,10 @@ class Report:
     @classmethod
     def of(
         cls,
-        measured: Measured,
+        measured: PartialResult,
         model: SwinUPerNet,
-        dataset: LabelledDataset,
-        options: Options,
+        dataset: LabeledDataset,
+        options: InferenceOptions,
         processes: int,
     ) -> Report:
         """Report what was measured."""
@@ -193,7 +193,9 @@ class Report:
             return cls(
                 dataset=stored["dataset"],
                 classes=tuple(entry["name"] for entry in stored["classes"]),
-                tally=Tally(np.array(stored["confusion"], np.int64), np.array(stored["boundary"], np.int64)),
+                tally=ConfusionCounts(
+                    np.array(stored["confusion"], np.int64), np.array(stored["boundary"], np.int64)
+                ),
                 images=tuple(
                     ImageScore(number, name, *(math.nan if value is None else value for value in scores))
                     for number, name, *scores in stored["images"]
@@ -215,9 +217,9 @@ class Report:
         if row is None or not self.dataset.startswith("ADE20K"):
             return {}
         figures = {"memory GB": row.memory_gb, "images/s": row.fps}
-        if self.options == _in_words(Options()):
+        if self.options == _in_words(InferenceOptions()):
             figures["mIoU"] = row.miou
-        elif self.options == _in_words(Options(scales=MULTI_SCALE, flip=True)):
+        elif self.options == _in_words(InferenceOptions(scales=MULTI_SCALE, flip=True)):
             figures["mIoU"] = row.miou_ms_flip
         return {name: f"{figure:.2f}" for name, figure in figures.items() if figure is not None}
 
@@ -229,7 +231,7 @@ class Report:
         ]
 
 
-def _in_words(options: Options) -> str:
+def _in_words(options: InferenceOptions) -> str:
     """Name what tells one way of looking from another."""
     scales = "x".join(f"{factor:g}" for factor in options.scales) if len(options.scales) > 1 else ""
     cut = f" {options.crop[0]}x{options.crop[1]}" if options.mode != "whole" else ""

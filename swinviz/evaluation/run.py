@@ -18,23 +18,23 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from swinviz.errors import DatasetError
-from swinviz.evaluation.loading import LabelledDataset, name_of, prefetched
-from swinviz.evaluation.measured import ImageScore, Measured, Shards
-from swinviz.evaluation.metrics import Tally
-from swinviz.evaluation.processes import joined_processes
+from swinviz.evaluation.loading import LabeledDataset, name_of, prefetched
+from swinviz.evaluation.metrics import ConfusionCounts
+from swinviz.evaluation.partial import ImageScore, PartialResult, Shards
+from swinviz.evaluation.processes import process_group
 from swinviz.evaluation.report import Report
-from swinviz.inference import Options, Segmentation
+from swinviz.inference import InferenceOptions, Segmentation
 from swinviz.segmenter import SwinUPerNet
 
-__all__ = ["LabelledDataset", "evaluate"]
+__all__ = ["LabeledDataset", "evaluate"]
 
 _logger = logging.getLogger(__name__)
 
 
 def evaluate(
     model: SwinUPerNet,
-    dataset: LabelledDataset,
-    options: Options | None = None,
+    dataset: LabeledDataset,
+    options: InferenceOptions | None = None,
     *,
     boundary: bool = True,
     limit: int | None = None,
@@ -68,13 +68,13 @@ def evaluate(
         DatasetError: other classes than the model's, no image, or labels that do not fit.
         SwinvizError: `state` holds the progress of another evaluation, or an image cannot be segmented.
     """
-    options = options or Options()
+    options = options or InferenceOptions()
     count = min(len(dataset), limit if limit is not None else len(dataset))
     _require_same_classes(model, dataset, count)
-    with joined_processes() as processes, _evaluating(model):
+    with process_group() as processes, _evaluating(model):
         shards = _shards(state, model, dataset, options, boundary) if state is not None else None
         is_first = processes.rank == 0
-        nothing = Measured(Tally.empty(model.config.num_classes))
+        nothing = PartialResult(ConfusionCounts.empty(model.config.num_classes))
         before = shards.read(model.config.num_classes) if shards and is_first else nothing
         before = processes.from_first(before)
         run = processes.from_first(f"{time.time_ns():020}-{secrets.token_hex(4)}")
@@ -107,18 +107,18 @@ class _Counter:
     """Counts the images that fall to this process, and keeps its progress."""
 
     model: SwinUPerNet
-    dataset: LabelledDataset
-    options: Options
+    dataset: LabeledDataset
+    options: InferenceOptions
     boundary: bool
     shards: Shards | None
     name: str
     save_every: float
 
     def __post_init__(self) -> None:
-        self.measured = Measured(Tally.empty(self.model.config.num_classes))
+        self.measured = PartialResult(ConfusionCounts.empty(self.model.config.num_classes))
         self.started = self.saved = time.perf_counter()
 
-    def count(self, indices: list[int], threads: int) -> Iterator[Measured]:
+    def count(self, indices: list[int], threads: int) -> Iterator[PartialResult]:
         """Count images one by one; whatever stops it, what was counted is saved."""
         try:
             for index, (image, truth) in prefetched(self.dataset, indices, threads):
@@ -134,12 +134,14 @@ class _Counter:
         """Count one image."""
         name = name_of(self.dataset, index)
         try:
-            tally = Tally.of(result.labels, truth, len(self.dataset.classes), boundary=self.boundary)
+            tally = ConfusionCounts.of(
+                result.labels, truth, len(self.dataset.classes), boundary=self.boundary
+            )
         except DatasetError as error:
             raise DatasetError(f"image {name!r}: {error}") from error
         metrics = tally.metrics()
         self.measured.add(
-            Measured(
+            PartialResult(
                 tally,
                 [ImageScore(index, name, metrics.miou, metrics.aacc)],
                 [f"image {name!r}: {note}" for note in result.notes],
@@ -173,7 +175,7 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
         model.train(training)
 
 
-def _require_same_classes(model: SwinUPerNet, dataset: LabelledDataset, count: int) -> None:
+def _require_same_classes(model: SwinUPerNet, dataset: LabeledDataset, count: int) -> None:
     if count < 1:
         raise DatasetError(
             "there is no image to evaluate on: give a data set that is not empty, and a limit above 0."
@@ -195,8 +197,8 @@ def _require_same_classes(model: SwinUPerNet, dataset: LabelledDataset, count: i
 def _shards(
     state: str | os.PathLike[str],
     model: SwinUPerNet,
-    dataset: LabelledDataset,
-    options: Options,
+    dataset: LabeledDataset,
+    options: InferenceOptions,
     boundary: bool,
 ) -> Shards:
     """The state's folder, with a key that tells this evaluation from any other."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from swinviz.errors import SwinvizError
 from swinviz.explorer.html import save_html, script, style
-from swinviz.explorer.payload import answer
+from swinviz.explorer.requests import answer
 from swinviz.explorer.session import Session
 from swinviz.images import ImageLike
 from swinviz.segmenter import SwinUPerNet

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from swinviz.config import SwinConfig
 from swinviz.interventions import Edits, ablate_heads, mask_padding_keys, no_bias, no_mask, no_shift
+from swinviz.model.config import SwinConfig
 
 __all__ = ["WHOLE_MODEL", "EditNames", "named_edits", "parse_edits"]
 

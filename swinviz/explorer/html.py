@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from swinviz.explorer.edits import WHOLE_MODEL
-from swinviz.explorer.payload import Kept, answer, opening
+from swinviz.explorer.requests import Kept, answer, opening
 from swinviz.explorer.session import BlockKey, Session
 from swinviz.files import replacing
 
@@ -53,13 +53,13 @@ mount(document.getElementById("viewer"), fileTransport(kept), {{
 @cache
 def script() -> str:
     """The viewer's JavaScript: one module that exports `mount` and the transports."""
-    return Path(__file__).with_name("explorer.js").read_text(encoding="utf-8")
+    return (Path(__file__).parent / "static" / "explorer.js").read_text(encoding="utf-8")
 
 
 @cache
 def style() -> str:
     """The viewer's style sheet; every rule is confined to the viewer."""
-    return Path(__file__).with_name("explorer.css").read_text(encoding="utf-8")
+    return (Path(__file__).parent / "static" / "explorer.css").read_text(encoding="utf-8")
 
 
 def save_html(

@@ -18,13 +18,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from swinviz.attention import PatternSplit, block_geometries, split_pattern
+from swinviz.attention import AttentionDecomposition, block_geometries, decompose_attention
 from swinviz.explorer.edits import EditNames, named_edits
-from swinviz.geometry import WindowGeometry
-from swinviz.hooks import Hook, capture, edit
-from swinviz.images import ImageLike, keep_ratio_size, normalise, read_image, resize
+from swinviz.images import ImageLike, keep_ratio_size, normalize, read_image, resize
+from swinviz.model.geometry import WindowGeometry
+from swinviz.model.hooks import Hook, capture, edit
+from swinviz.model.swin import Stage, SwinBlock
 from swinviz.segmenter import SwinUPerNet
-from swinviz.swin import Stage, SwinBlock
 
 __all__ = ["BlockKey", "Run", "Session"]
 
@@ -107,12 +107,12 @@ class Session:
         """Compute one block's attention probabilities: (1, nW, nH, N, N) float32 on the CPU."""
         return self._run_block(key, edits, "pattern")["pattern"]
 
-    def split(self, key: BlockKey) -> PatternSplit:
+    def split(self, key: BlockKey) -> AttentionDecomposition:
         """Split one block's pattern into content, position and mask."""
 
-        def compute() -> PatternSplit:
+        def compute() -> AttentionDecomposition:
             seen = self._run_block(key, (), "q", "k", "bias")
-            return split_pattern(seen["q"], seen["k"], seen["bias"], self.run().inputs[key].geometry)
+            return decompose_attention(seen["q"], seen["k"], seen["bias"], self.run().inputs[key].geometry)
 
         return self._remember(("split", key), compute)
 
@@ -141,7 +141,7 @@ class Session:
         return cast(SwinBlock, cast(Stage, self.model.backbone.stages[stage]).blocks[block])
 
     def _images(self) -> Tensor:
-        return normalise(self.image)[None].to(self.model.device, self.model.dtype)  # 1 3 H W
+        return normalize(self.image)[None].to(self.model.device, self.model.dtype)  # 1 3 H W
 
     def _run(self, edits: EditNames) -> Run:
         with (

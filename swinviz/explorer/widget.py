@@ -12,7 +12,7 @@ import traitlets
 from PIL import Image
 
 from swinviz.explorer import html
-from swinviz.explorer.payload import answer
+from swinviz.explorer.requests import answer
 from swinviz.explorer.session import BlockKey, Session
 
 __all__ = ["Explorer"]

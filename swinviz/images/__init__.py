@@ -2,7 +2,7 @@
 
 from swinviz.images.reading import FORMATS, MAX_PIXELS, ImageLike, read_image
 from swinviz.images.saving import save_image
-from swinviz.images.scaling import MEAN, STD, denormalise, keep_ratio_size, normalise, resize
+from swinviz.images.scaling import MEAN, STD, denormalize, keep_ratio_size, normalize, resize
 
 __all__ = [
     "FORMATS",
@@ -10,9 +10,9 @@ __all__ = [
     "MEAN",
     "STD",
     "ImageLike",
-    "denormalise",
+    "denormalize",
     "keep_ratio_size",
-    "normalise",
+    "normalize",
     "read_image",
     "resize",
     "save_image",

@@ -199,7 +199,7 @@ def _from_array(array: NDArray[Any], name: str = "the array") -> NDArray[np.uint
 
 
 def _to_bytes(array: NDArray[Any], name: str) -> NDArray[np.uint8]:
-    """A copy of the values as grey levels 0 to 255."""
+    """A copy of the values as gray levels 0 to 255."""
     if array.dtype.kind == "u" and array.dtype.itemsize == 2:  # of either byte order
         return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)  # 65535 / 257 = 255, rounded
     if array.dtype == bool:

@@ -1,4 +1,4 @@
-"""From RGB bytes to what the model reads and back: resized and normalised as for the published figures.
+"""From RGB bytes to what the model reads and back: resized and normalized as for the published figures.
 
 Source: mmsegmentation, configs/_base_/datasets/ade20k.py (the image scale) and models/upernet_swin.py (mean
 and standard deviation); mmcv, mmcv/image/geometric.py (`rescale_size`).
@@ -14,27 +14,27 @@ from torch import Tensor
 
 from swinviz.errors import ImageError
 
-__all__ = ["MEAN", "STD", "denormalise", "keep_ratio_size", "normalise", "resize"]
+__all__ = ["MEAN", "STD", "denormalize", "keep_ratio_size", "normalize", "resize"]
 
 MEAN = (123.675, 116.28, 103.53)
-"""Mean of ImageNet's red, green and blue, in grey levels 0 to 255."""
+"""Mean of ImageNet's red, green and blue, in gray levels 0 to 255."""
 STD = (58.395, 57.12, 57.375)
-"""Standard deviation of ImageNet's red, green and blue, in grey levels."""
+"""Standard deviation of ImageNet's red, green and blue, in gray levels."""
 
 
-def normalise(rgb: NDArray[np.uint8] | Tensor) -> Tensor:
+def normalize(rgb: NDArray[np.uint8] | Tensor) -> Tensor:
     """Shift and scale RGB to mean 0 and standard deviation 1 over ImageNet, as float32.
 
     Args:
-        rgb: an array (..., H, W, 3), or a tensor (..., 3, H, W) on any device; grey levels 0 to 255.
+        rgb: an array (..., H, W, 3), or a tensor (..., 3, H, W) on any device; gray levels 0 to 255.
 
     Returns:
         (..., 3, H, W), on the device of a tensor that was given.
 
     Raises:
-        ImageError: if the axis of the colours does not have length 3.
+        ImageError: if the axis of the colors does not have length 3.
 
-    >>> normalise(np.full((4, 6, 3), 255, np.uint8)).shape
+    >>> normalize(np.full((4, 6, 3), 255, np.uint8)).shape
     torch.Size([3, 4, 6])
     """
     axis, expected = (-3, "(..., 3, H, W)") if isinstance(rgb, Tensor) else (-1, "(..., H, W, 3)")
@@ -46,11 +46,11 @@ def normalise(rgb: NDArray[np.uint8] | Tensor) -> Tensor:
     return (pixels.float() - mean) / std
 
 
-def denormalise(images: Tensor) -> NDArray[np.uint8]:
-    """Undo `normalise`: (..., 3, H, W) to RGB bytes (..., H, W, 3), clipped to 0 to 255.
+def denormalize(images: Tensor) -> NDArray[np.uint8]:
+    """Undo `normalize`: (..., 3, H, W) to RGB bytes (..., H, W, 3), clipped to 0 to 255.
 
     >>> image = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
-    >>> bool((denormalise(normalise(image)) == image).all())
+    >>> bool((denormalize(normalize(image)) == image).all())
     True
     """
     mean, std = _statistics(images.device)
@@ -66,11 +66,11 @@ def _statistics(device: torch.device) -> tuple[Tensor, Tensor]:
 def resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     """Bilinear resizing without antialiasing, which is what the published figures were measured with.
 
-    It equals OpenCV's INTER_LINEAR within one grey level. PIL's BILINEAR and torchvision's default blur
+    It equals OpenCV's INTER_LINEAR within one gray level. PIL's BILINEAR and torchvision's default blur
     before they shrink, which changes what the model sees.
 
     Args:
-        image: (H, W, 3), grey levels 0 to 255.
+        image: (H, W, 3), gray levels 0 to 255.
         size: (height, width) wanted, in pixels.
 
     Returns:
@@ -87,7 +87,7 @@ def resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]
 def keep_ratio_size(size: tuple[int, int], scale: tuple[int, int] = (2048, 512)) -> tuple[int, int]:
     """The largest size of the same shape with long edge at most max(scale) and short edge at most min(scale).
 
-    Small images are enlarged too. Edges are rounded as mmcv does, int(x + 0.5), to at least one pixel.
+    Small images are upsampled too. Edges are rounded as mmcv does, int(x + 0.5), to at least one pixel.
 
     Args:
         size: (height, width) of the image, in pixels.

@@ -1,7 +1,7 @@
-"""From an image to labels: resize, run, enlarge, decide, as the published figures were measured."""
+"""From an image to labels: resize, run, upsample, decide, as the published figures were measured."""
 
-from swinviz.inference.options import MULTI_SCALE, Options
+from swinviz.inference.options import MULTI_SCALE, InferenceOptions
 from swinviz.inference.pipeline import LogitsFn, segment
 from swinviz.inference.segmentation import LegendEntry, Segmentation
 
-__all__ = ["MULTI_SCALE", "LegendEntry", "LogitsFn", "Options", "Segmentation", "segment"]
+__all__ = ["MULTI_SCALE", "InferenceOptions", "LegendEntry", "LogitsFn", "Segmentation", "segment"]

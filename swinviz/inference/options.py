@@ -7,17 +7,17 @@ from typing import Literal, get_args
 
 import torch
 
-__all__ = ["MULTI_SCALE", "Mode", "Options"]
+__all__ = ["MULTI_SCALE", "InferenceOptions", "Mode"]
 
 Mode = Literal["whole", "slide", "tile"]
-"""How an image is cut up; `Options` describes them."""
+"""How an image is cut up; `InferenceOptions` describes them."""
 
 MULTI_SCALE = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
 """The sizes whose answers the published multi-scale figures average, each of them mirrored too."""
 
 
 @dataclass(frozen=True)
-class Options:
+class InferenceOptions:
     """How an image is looked at. The defaults are those of the published single-scale figures.
 
     Attributes:
@@ -35,7 +35,7 @@ class Options:
     Raises:
         ValueError: an unknown mode, or sizes that would leave pixels unseen.
 
-    >>> Options(scales=MULTI_SCALE, flip=True).views
+    >>> InferenceOptions(scales=MULTI_SCALE, flip=True).views
     12
     """
 

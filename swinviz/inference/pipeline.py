@@ -18,39 +18,39 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from swinviz.config import ModelConfig
-from swinviz.enlarging import enlarge
 from swinviz.errors import SwinvizError
-from swinviz.images import ImageLike, keep_ratio_size, normalise, read_image, resize
+from swinviz.images import ImageLike, keep_ratio_size, normalize, read_image, resize
+from swinviz.inference.argmax import View, decide
 from swinviz.inference.crops import crops
-from swinviz.inference.deciding import View, decide
-from swinviz.inference.options import Options
+from swinviz.inference.options import InferenceOptions
 from swinviz.inference.segmentation import Segmentation
+from swinviz.model.config import ModelConfig
+from swinviz.model.upsampling import upsample
 
 __all__ = ["LogitsFn", "segment"]
 
 LogitsFn = Callable[[Tensor], Tensor]
-"""Normalised image (1, 3, H, W) -> logits (1, K, h, w), at the image's resolution or any lower one."""
+"""Normalized image (1, 3, H, W) -> logits (1, K, h, w), at the image's resolution or any lower one."""
 
 
 @runtime_checkable
-class _Coarse(Protocol):
-    """A model whose logits can be had before they are enlarged to the image's size."""
+class _LowRes(Protocol):
+    """A model whose logits can be had before they are upsampled to the image's size."""
 
-    def coarse_logits(self, images: Tensor) -> Tensor: ...
+    def low_res_logits(self, images: Tensor) -> Tensor: ...
 
 
-_SMALLEST_TILE = 128  # pixels; below it a crop holds too little of anything to be recognised
+_SMALLEST_TILE = 128  # pixels; below it a crop holds too little of anything to be recognized
 
 _logger = logging.getLogger(__name__)
 
 
 def segment(
-    logits_fn: LogitsFn, image: ImageLike, config: ModelConfig, options: Options | None = None
+    logits_fn: LogitsFn, image: ImageLike, config: ModelConfig, options: InferenceOptions | None = None
 ) -> Segmentation:
     """Give every pixel of an image the class with the highest logit.
 
-    The image is resized keeping its ratio and normalised, the model is run, and its logits are enlarged to
+    The image is resized keeping its ratio and normalized, the model is run, and its logits are upsampled to
     the resized and then to the original size before a class is chosen. No autograd graph is built; tensors
     captured meanwhile are ordinary ones (`no_grad`, not `inference_mode`), to be used in later computations.
     To get gradients, call the model itself.
@@ -59,7 +59,7 @@ def segment(
         logits_fn: a model or any other function (1, 3, H, W) -> (1, K, h, w). A module gets its input on its
             own device, in its own floating-point type.
         image: whatever `swinviz.images.read_image` takes.
-        config: the classes, their colours, and the scale that images are resized to.
+        config: the classes, their colors, and the scale that images are resized to.
         options: how the image is looked at; by default as for the published single-scale figures.
 
     Returns:
@@ -76,7 +76,7 @@ def segment(
     array([[0, 0, 0],
            [1, 1, 1]], dtype=uint8)
     """
-    options = options or Options()
+    options = options or InferenceOptions()
     rgb = read_image(image)
     started = time.perf_counter()
     labels, scores, notes = _label(logits_fn, rgb, config, options)
@@ -90,12 +90,12 @@ def segment(
 
 
 def _label(
-    logits_fn: LogitsFn, rgb: NDArray[np.uint8], config: ModelConfig, options: Options
+    logits_fn: LogitsFn, rgb: NDArray[np.uint8], config: ModelConfig, options: InferenceOptions
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32], tuple[str, ...]]:
     """Labels, scores, and what was done because CUDA ran out of memory."""
     notes: list[str] = []
     while True:
-        looker = _Looker(_Runner(logits_fn, config.num_classes, options.precision), config, options)
+        looker = _Predictor(_Runner(logits_fn, config.num_classes, options.precision), config, options)
         try:
             with torch.no_grad():
                 return *(looker.tile(rgb) if options.mode == "tile" else looker.look(rgb)), tuple(notes)
@@ -129,7 +129,7 @@ class _Runner:
         """Compute (1, K, h, w), float32, of (1, 3, H, W)."""
         images = self.place(images)
         with self.autocast(images.device):
-            logits = _coarse_logits(self.logits_fn, images)
+            logits = _low_res_logits(self.logits_fn, images)
         if logits.ndim != 4 or logits.shape[:2] != (1, self.classes):
             raise SwinvizError(
                 f"the model gave logits of shape {tuple(logits.shape)} for one image and {self.classes} "
@@ -148,23 +148,23 @@ class _Runner:
         return torch.autocast(device.type, self.precision) if self.precision else nullcontext()
 
 
-def _coarse_logits(logits_fn: LogitsFn, images: Tensor) -> Tensor:
-    """Logits before they are enlarged, of a model that offers them; else whatever the function gives."""
+def _low_res_logits(logits_fn: LogitsFn, images: Tensor) -> Tensor:
+    """Logits before they are upsampled, of a model that offers them; else whatever the function gives."""
     model: object = logits_fn
     # torch.compile(model) compiles forward() alone; any other method of it runs uncompiled.
     compiled = hasattr(model, "_orig_mod") or getattr(model, "_compiled_call_impl", None) is not None
-    if isinstance(model, _Coarse) and not compiled:
-        return model.coarse_logits(images)
+    if isinstance(model, _LowRes) and not compiled:
+        return model.low_res_logits(images)
     return logits_fn(images)
 
 
 @dataclass(frozen=True)
-class _Looker:
+class _Predictor:
     """Looks at an image as the options say."""
 
     run: _Runner
     config: ModelConfig
-    options: Options
+    options: InferenceOptions
 
     def look(self, rgb: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """Labels and scores of a whole image (H, W, 3)."""
@@ -207,7 +207,7 @@ class _Looker:
         """Labels and scores of an image (H, W, 3) that is looked at in several sizes."""
         views = []
         for size in sizes:
-            images = normalise(resize(rgb, size))[None]  # 1 3 h w
+            images = normalize(resize(rgb, size))[None]  # 1 3 h w
             views.append(View(self.logits(images), size))
             if self.options.flip:
                 views.append(View(self.logits(images.flip(-1)).flip(-1), size))
@@ -225,7 +225,7 @@ class _Looker:
         count = torch.zeros(size)
         for crop in crops(size, self.options.crop, self.options.stride):
             seen = images[..., crop.seen[0], crop.seen[1]]
-            logits = enlarge(self.run(seen), (seen.shape[-2], seen.shape[-1]))
+            logits = upsample(self.run(seen), (seen.shape[-2], seen.shape[-1]))
             total = logits.new_zeros(1, self.run.classes, *size) if total is None else total
             total[..., crop.seen[0], crop.seen[1]] += logits
             count[crop.seen] += 1
@@ -233,7 +233,7 @@ class _Looker:
         return total.div_(count.to(total.device))
 
 
-def _needing_less_memory(options: Options) -> Options | None:
+def _needing_less_memory(options: InferenceOptions) -> InferenceOptions | None:
     """The next thing to try when memory ran out: tiles, then tiles of half the size; None when it is over."""
     if not options.fallback:
         return None

@@ -12,18 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from swinviz.config import Colour
 from swinviz.errors import ImageError
 from swinviz.images import save_image
+from swinviz.model.config import Color
 
 __all__ = ["LegendEntry", "Segmentation"]
 
 
 class LegendEntry(NamedTuple):
-    """One class that occurs in an image: its name, its RGB colour, and its share of the pixels (0..1)."""
+    """One class that occurs in an image: its name, its RGB color, and its share of the pixels (0..1)."""
 
     name: str
-    colour: Colour
+    color: Color
     share: float
 
 
@@ -35,7 +35,7 @@ class Segmentation:
         labels: (H, W), the number of each pixel's class; uint8, or int32 with more than 256 classes.
         scores: (H, W), the probability (0..1) that the model gives to that class.
         classes: class names.
-        palette: one RGB colour a class.
+        palette: one RGB color a class.
         seconds: time from the decoded image to the labels.
         image: (H, W, 3), the image that was segmented.
         notes: one sentence for each thing that was not done as asked, such as tiling for lack of memory.
@@ -49,35 +49,35 @@ class Segmentation:
     labels: NDArray[np.uint8] | NDArray[np.int32]
     scores: NDArray[np.float32]
     classes: tuple[str, ...]
-    palette: tuple[Colour, ...]
+    palette: tuple[Color, ...]
     seconds: float
     image: NDArray[np.uint8]
     notes: tuple[str, ...] = ()
 
-    def colours(self) -> NDArray[np.uint8]:
-        """Paint every pixel in its class's colour: (H, W, 3)."""
+    def colors(self) -> NDArray[np.uint8]:
+        """Paint every pixel in its class's color: (H, W, 3)."""
         return np.asarray(self.palette, np.uint8)[self.labels]
 
     def overlay(self, opacity: float = 0.5) -> NDArray[np.uint8]:
         """Paint the classes over the image: (H, W, 3).
 
         Args:
-            opacity: 0 to 1; 0 shows the image alone, 1 the colours alone.
+            opacity: 0 to 1; 0 shows the image alone, 1 the colors alone.
 
         Raises:
             ValueError: an opacity outside 0 to 1.
         """
         if not 0.0 <= opacity <= 1.0:
-            raise ValueError(f"opacity is {opacity}: choose it from 0 (the image) to 1 (the colours).")
-        colours, image = self.colours().astype(np.float32), self.image.astype(np.float32)
-        return np.rint(opacity * colours + (1.0 - opacity) * image).astype(np.uint8)
+            raise ValueError(f"opacity is {opacity}: choose it from 0 (the image) to 1 (the colors).")
+        colors, image = self.colors().astype(np.float32), self.image.astype(np.float32)
+        return np.rint(opacity * colors + (1.0 - opacity) * image).astype(np.uint8)
 
     def shares(self) -> dict[str, float]:
         """Tell which part of the image each class that occurs in it covers (0..1), largest first."""
         return {entry.name: entry.share for entry in self.legend()}
 
     def legend(self) -> list[LegendEntry]:
-        """List the classes that occur in the image with their colours and shares, largest first."""
+        """List the classes that occur in the image with their colors and shares, largest first."""
         counts = np.bincount(self.labels.ravel(), minlength=len(self.classes))
         largest_first = np.argsort(-counts, kind="stable")
         return [
@@ -87,7 +87,7 @@ class Segmentation:
         ]
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the labels as an indexed PNG: each pixel's value is its label, shown in its class's colour.
+        """Write the labels as an indexed PNG: each pixel's value is its label, shown in its class's color.
 
         Returns:
             The path written; an older file is replaced only by a whole new one.

@@ -11,8 +11,8 @@ from swinviz.interventions.edits import (
     no_bias,
     no_mask,
     no_shift,
+    patch_window,
     skip_block,
-    transplant,
 )
 from swinviz.interventions.report import Comparison, EditResult, compare, iou_per_class
 from swinviz.interventions.sweep import CachedRun, first_edited_block, flipped_share, head_sweep
@@ -34,6 +34,6 @@ __all__ = [
     "no_bias",
     "no_mask",
     "no_shift",
+    "patch_window",
     "skip_block",
-    "transplant",
 ]

@@ -9,8 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from swinviz.geometry import MASKED, WindowGeometry
-from swinviz.hooks import EditFn, Hook
+from swinviz.model.geometry import MASK_VALUE, WindowGeometry
+from swinviz.model.hooks import EditFn, Hook
 
 __all__ = [
     "Edits",
@@ -21,8 +21,8 @@ __all__ = [
     "no_bias",
     "no_mask",
     "no_shift",
+    "patch_window",
     "skip_block",
-    "transplant",
 ]
 
 Edits = Mapping[str, EditFn]
@@ -86,7 +86,7 @@ def mask_padding_keys(stage: int | None = None, block: int | None = None) -> Edi
     def masked(mask: Tensor, hook: Hook) -> Tensor:
         assert hook.geometry is not None
         padding = (hook.geometry.token_index < 0).to(mask.device)  # nW N
-        return mask + MASKED * padding[:, None, :]
+        return mask + MASK_VALUE * padding[:, None, :]
 
     return {_point(stage, block, "attn.mask"): masked}
 
@@ -178,7 +178,7 @@ def drop_pooling(index: int) -> Edits:
     return {f"head.ppm.{index}": _zeros}
 
 
-def transplant(
+def patch_window(
     source: Tensor, window: int, *, stage: int, block: int, to: int | None = None, batch: int = 0
 ) -> Edits:
     """Put a window's tokens from another image into the input of a block.
@@ -197,7 +197,7 @@ def transplant(
 
     >>> source = torch.ones(1, 2, 2, 3)
     >>> source.geometry = WindowGeometry(2, 2, 2, 0, stride=4)
-    >>> list(transplant(source, window=0, stage=1, block=0))
+    >>> list(patch_window(source, window=0, stage=1, block=0))
     ['stages.1.blocks.0.resid_pre']
     """
     geometry: WindowGeometry | None = getattr(source, "geometry", None)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from swinviz.attention import model_input
 from swinviz.images import ImageLike
-from swinviz.inference.deciding import View, decide
+from swinviz.inference.argmax import View, decide
 from swinviz.interventions.edits import Edits
 from swinviz.interventions.sweep import CachedRun
 from swinviz.segmenter import SwinUPerNet
@@ -49,7 +49,7 @@ class Comparison:
         results: one for each edit.
         reference: "truth", or "unedited", whose own IoU is 1.
         classes: class names.
-        palette: one RGB colour a class.
+        palette: one RGB color a class.
     """
 
     labels: Labels
@@ -117,7 +117,7 @@ def compare(
         ImageError: the image cannot be read.
         ValueError: no edit, or a truth of another size than the image.
 
-    >>> from swinviz.config import HeadConfig, ModelConfig, SwinConfig
+    >>> from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
     >>> from swinviz.interventions import no_shift
     >>> backbone = SwinConfig(embed_dim=8, depths=(2,), num_heads=(2,), window_size=4)
     >>> head = HeadConfig(channels=8, aux_channels=0)

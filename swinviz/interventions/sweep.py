@@ -12,8 +12,8 @@ from torch import Tensor
 
 from swinviz.attention import Place
 from swinviz.attribution import decode_region, pixel_weights, region_of, weights_on_map
-from swinviz.hooks import capture, edit, hook_points
 from swinviz.interventions.edits import Edits, ablate_heads
+from swinviz.model.hooks import capture, edit, hook_points
 from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["CachedRun", "first_edited_block", "flipped_share", "head_sweep"]
@@ -31,7 +31,7 @@ class CachedRun:
         features: the backbone's maps.
         logits: (B, K, H/4, W/4), what the decode head makes of them.
 
-    >>> from swinviz.config import HeadConfig, ModelConfig, SwinConfig
+    >>> from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
     >>> backbone = SwinConfig(embed_dim=8, depths=(1, 2), num_heads=(1, 2), window_size=4)
     >>> head = HeadConfig(channels=8, aux_channels=0)
     >>> model = SwinUPerNet(ModelConfig(("sky", "sea"), backbone=backbone, head=head)).eval()
@@ -116,7 +116,7 @@ def first_edited_block(model: SwinUPerNet, edits: Iterable[Edits]) -> Block | Li
         (stage, block) of the first block touched; "image" if something before the blocks is; "head" if no
         block is.
 
-    >>> from swinviz.config import HeadConfig, ModelConfig, SwinConfig
+    >>> from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
     >>> backbone = SwinConfig(embed_dim=8, depths=(1, 2), num_heads=(1, 2), window_size=4)
     >>> head = HeadConfig(channels=8, aux_channels=0)
     >>> model = SwinUPerNet(ModelConfig(("sky", "sea"), backbone=backbone, head=head))
@@ -167,7 +167,7 @@ def head_sweep(
     Raises:
         ValueError: the place is outside the image.
 
-    >>> from swinviz.config import HeadConfig, ModelConfig, SwinConfig
+    >>> from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
     >>> backbone = SwinConfig(embed_dim=8, depths=(1, 2), num_heads=(1, 2), window_size=4)
     >>> head = HeadConfig(channels=8, aux_channels=0)
     >>> model = SwinUPerNet(ModelConfig(("sky", "sea"), backbone=backbone, head=head)).eval()

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from swinviz.plots.attention import plot_attention
-from swinviz.plots.attribution import plot_cam, plot_ledger, plot_level_shares, plot_receptive_field
+from swinviz.plots.attribution import (
+    plot_cam,
+    plot_level_shares,
+    plot_logit_attribution,
+    plot_receptive_field,
+)
 from swinviz.plots.evaluation import (
     plot_border_accuracy,
     plot_class_bars,
     plot_confusion,
     plot_worst_images,
 )
-from swinviz.plots.heads import plot_bias_tables, plot_heads, plot_split, plot_statistics
+from swinviz.plots.heads import plot_bias_tables, plot_decomposition, plot_heads, plot_statistics
 from swinviz.plots.interventions import plot_comparison, plot_iou_changes
 from swinviz.plots.reach import plot_reachability, plot_rollout, plot_share_maps
 from swinviz.plots.windows import plot_mask, plot_rectangles, plot_regions, plot_windows
@@ -23,10 +28,11 @@ __all__ = [
     "plot_class_bars",
     "plot_comparison",
     "plot_confusion",
+    "plot_decomposition",
     "plot_heads",
     "plot_iou_changes",
-    "plot_ledger",
     "plot_level_shares",
+    "plot_logit_attribution",
     "plot_mask",
     "plot_reachability",
     "plot_receptive_field",
@@ -34,7 +40,6 @@ __all__ = [
     "plot_regions",
     "plot_rollout",
     "plot_share_maps",
-    "plot_split",
     "plot_statistics",
     "plot_windows",
     "plot_worst_images",

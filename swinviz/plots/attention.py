@@ -41,7 +41,7 @@ def plot_attention(
 
     >>> import torch
     >>> from swinviz.attention import attention_to_image
-    >>> from swinviz.geometry import WindowGeometry
+    >>> from swinviz.model.geometry import WindowGeometry
     >>> geometry = WindowGeometry(height=8, width=8, window_size=4, shift_size=2, stride=4)
     >>> pattern = torch.rand(1, 4, 2, 16, 16).softmax(dim=-1)
     >>> looked = attention_to_image(pattern, query=(0, 0), geometry=geometry, block=(0, 1))
@@ -63,7 +63,7 @@ def plot_attention(
     figure, axes = style.panels(1 + len(shown), columns=columns, aspect=inside.shape[0] / inside.shape[1])
     style.show_image(axes[0], array, size)
     axes[0].set_title(_asked(attention), fontsize=9)
-    faded = style.grey(array)
+    faded = style.gray(array)
     for ax, head in zip(axes[1:], shown, strict=True):
         style.show_image(ax, faded, size)
         drawn = ax.imshow(
@@ -83,7 +83,7 @@ def plot_attention(
         _mark_place(ax, attention)
         if zoom:
             _zoom(ax, attention)
-    style.colour_bar(figure, drawn, axes, _unit(attention))
+    style.color_bar(figure, drawn, axes, _unit(attention))
     style.caption(figure, _caption(attention))
     return figure
 
@@ -108,15 +108,15 @@ def _caption(attention: AttentionMap) -> str:
     block = "" if attention.block is None else f"stage {attention.block[0]}, block {attention.block[1]}; "
     shift = f"shifted by {geometry.shift_size}" if geometry.shift_size else "not shifted"
     if attention.measure == "norm":
-        normalised = "pattern × value × projection, in units of the residual stream; not normalised"
+        normalized = "pattern × value × projection, in units of the residual stream; not normalized"
     elif attention.direction == "query":
-        normalised = f"softmax over each query's {geometry.window_area} keys, padding included"
+        normalized = f"softmax over each query's {geometry.window_area} keys, padding included"
     else:
-        normalised = f"each token's softmax over its {geometry.window_area} keys; not normalised over tokens"
+        normalized = f"each token's softmax over its {geometry.window_area} keys; not normalized over tokens"
     return (
         f"{block}windows of {geometry.window_size}×{geometry.window_size} tokens ({shift}), outlined; "
         f"1 token = {geometry.stride} pixels; {_asked(attention)} (input pixels)\n"
-        f"{normalised}; hatched: padding"
+        f"{normalized}; hatched: padding"
     )
 
 

@@ -1,4 +1,4 @@
-"""Figures of what decided: the decoder's ledger, shares of its levels, class activation, receptive field."""
+"""Figures of logit attribution, the levels' shares, class activation and the receptive field."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from swinviz.attention import Pixel
-from swinviz.attribution import Cam, Ledger
+from swinviz.attribution import Cam, LogitAttribution
 from swinviz.plots import style
 
-__all__ = ["plot_cam", "plot_ledger", "plot_level_shares", "plot_receptive_field"]
+__all__ = ["plot_cam", "plot_level_shares", "plot_logit_attribution", "plot_receptive_field"]
 
 
-def plot_ledger(ledger: Ledger, classes: Sequence[str], *, place: str = "") -> Figure:
+def plot_logit_attribution(
+    decomposition: LogitAttribution, classes: Sequence[str], *, place: str = ""
+) -> Figure:
     """Draw where a logit comes from: the decoder's levels, and inside the last one the pooling scales.
 
     Args:
-        ledger: from `decoder_ledger`.
+        decomposition: from `decoder_logit_attribution`.
         classes: class names.
         place: what was asked about, such as "y=10, x=20".
 
@@ -30,23 +32,25 @@ def plot_ledger(ledger: Ledger, classes: Sequence[str], *, place: str = "") -> F
         The figure; all bars in logits. The left ones sum to the logit, the right ones to the last level.
 
     >>> pooling = ((1, 0.2), (6, 0.5))
-    >>> ledger = Ledger(1, 2.0, (0.5, 1.0), 0.5, backbone=0.2, pooling=pooling, bottleneck_constant=0.1)
-    >>> [ax.get_title() for ax in plot_ledger(ledger, ("sky", "sea")).axes]
+    >>> decomposition = LogitAttribution(1, 2.0, (0.5, 1.0), 0.5, 0.2, pooling, bottleneck_constant=0.1)
+    >>> [ax.get_title() for ax in plot_logit_attribution(decomposition, ("sky", "sea")).axes]
     ['logit +2.00 =', 'level 1 +1.00 =']
     """
     figure, axes = style.panels(2, size=4.2, aspect=0.62)
-    last = len(ledger.levels) - 1
-    levels = {f"level {index} (1/{4 * 2**index})": share for index, share in enumerate(ledger.levels)}
+    last = len(decomposition.levels) - 1
+    levels = {f"level {index} (1/{4 * 2**index})": share for index, share in enumerate(decomposition.levels)}
     sources = {
-        "backbone's map": ledger.backbone,
-        **{f"{scale}×{scale} pooling": share for scale, share in ledger.pooling},
-        "constant": ledger.bottleneck_constant,
+        "backbone's map": decomposition.backbone,
+        **{f"{scale}×{scale} pooling": share for scale, share in decomposition.pooling},
+        "constant": decomposition.bottleneck_constant,
     }
-    titles = (f"logit {ledger.logit:+.2f} =", f"level {last} {ledger.levels[-1]:+.2f} =")
-    for ax, bars, title in zip(axes, ({**levels, "constant": ledger.constant}, sources), titles, strict=True):
+    titles = (f"logit {decomposition.logit:+.2f} =", f"level {last} {decomposition.levels[-1]:+.2f} =")
+    for ax, bars, title in zip(
+        axes, ({**levels, "constant": decomposition.constant}, sources), titles, strict=True
+    ):
         names, shares = list(bars), list(bars.values())
-        colours = [style.OKABE_ITO[0] if share >= 0 else style.OKABE_ITO[5] for share in shares]
-        drawn = ax.barh(names, shares, color=colours)
+        colors = [style.OKABE_ITO[0] if share >= 0 else style.OKABE_ITO[5] for share in shares]
+        drawn = ax.barh(names, shares, color=colors)
         ax.bar_label(drawn, fmt="%+.2f", fontsize=8, padding=3)
         ax.invert_yaxis()
         ax.margins(x=0.18)
@@ -59,9 +63,9 @@ def plot_ledger(ledger: Ledger, classes: Sequence[str], *, place: str = "") -> F
     decided, pooled = max(levels, key=levels.__getitem__), max(sources, key=sources.__getitem__)
     style.caption(
         figure,
-        f"class “{classes[ledger.class_index]}”{f' at {place}' if place else ''}: raised most by {decided}; "
-        f"inside level {last}, by {pooled}\n"
-        "ReLU gates and batch normalisation held fixed; shares are exact sums",
+        f"class “{classes[decomposition.class_index]}”{f' at {place}' if place else ''}: raised most by "
+        f"{decided}; inside level {last}, by {pooled}\n"
+        "ReLU gates and batch normalization held fixed; shares are exact sums",
     )
     return figure
 
@@ -78,7 +82,7 @@ def plot_level_shares(
         class_name: the class; None if each pixel's own class was asked for.
 
     Returns:
-        The figure; one scale for all levels, centred on 0, which ends at the 99.5th percentile.
+        The figure; one scale for all levels, centerd on 0, which ends at the 99.5th percentile.
 
     >>> import torch
     >>> figure = plot_level_shares(np.zeros((32, 32, 3), np.uint8), torch.randn(1, 5, 8, 8))
@@ -101,7 +105,7 @@ def plot_level_shares(
             interpolation="nearest",
         )
         ax.set_title(f"level {level} (1/{4 * 2**level}): mean {values.mean():+.2f}", fontsize=9)
-    style.colour_bar(figure, drawn, axes[2:], "logits")
+    style.color_bar(figure, drawn, axes[2:], "logits")
     most = maps.argmax(axis=0)
     style.show_image(axes[1], np.full((1, 1, 3), 255, np.uint8), size)
     axes[1].imshow(
@@ -119,7 +123,7 @@ def plot_level_shares(
     style.caption(
         figure,
         f"shares of the decoder's levels in the logit of {which}; with the constant they sum to it exactly;\n"
-        "ReLU gates and batch normalisation held fixed; scale ends at the 99.5th percentile",
+        "ReLU gates and batch normalization held fixed; scale ends at the 99.5th percentile",
     )
     return figure
 
@@ -139,7 +143,7 @@ def plot_cam(image: ArrayLike, cam: Cam, classes: Sequence[str], *, pixel: Pixel
     >>> import torch
     >>> cam = Cam(torch.rand(4, 4), 1, logit=2.5, layer="stages.3.out", method="grad-cam")
     >>> plot_cam(np.zeros((32, 32, 3), np.uint8), cam, ("sky", "sea")).get_supxlabel()
-    'grad-cam at stages.3.out (4×4) for class “sea”, logit +2.50; not normalised'
+    'grad-cam at stages.3.out (4×4) for class “sea”, logit +2.50; not normalized'
     """
     array = np.asarray(image)
     size = (array.shape[0], array.shape[1])
@@ -160,11 +164,11 @@ def plot_cam(image: ArrayLike, cam: Cam, classes: Sequence[str], *, pixel: Pixel
     for ax in axes:
         if pixel is not None:
             style.mark_pixel(ax, *pixel)
-    style.colour_bar(figure, drawn, axes[1], "logits per place" if signed else "gradient × activation")
+    style.color_bar(figure, drawn, axes[1], "logits per place" if signed else "gradient × activation")
     style.caption(
         figure,
         f"{cam.method} at {cam.layer} ({values.shape[0]}×{values.shape[1]}) for class "
-        f"“{classes[cam.class_index]}”, logit {cam.logit:+.2f}; not normalised",
+        f"“{classes[cam.class_index]}”, logit {cam.logit:+.2f}; not normalized",
     )
     return figure
 
@@ -195,7 +199,7 @@ def plot_receptive_field(field: Tensor, *, pixel: Pixel | None = None, note: str
     )
     y, x = pixel or (height // 2, width // 2)
     style.mark_pixel(ax, y, x)
-    style.colour_bar(figure, drawn, ax, "log10 of |d logit / d input|, 0 = highest")
+    style.color_bar(figure, drawn, ax, "log10 of |d logit / d input|, 0 = highest")
     style.caption(
         figure,
         f"mean slope of the logit at y={y}, x={x} for each input pixel; highest {values.max():.3g} logits "

@@ -10,19 +10,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from swinviz.config import Colour
-from swinviz.data.pairs import IGNORED
-from swinviz.plots.style import HEAT, OKABE_ITO, caption, colour_bar, panels, plain, show_image
+from swinviz.data.pairs import IGNORE_INDEX
+from swinviz.model.config import Color
+from swinviz.plots.style import HEAT, OKABE_ITO, caption, color_bar, panels, plain, show_image
 
 if TYPE_CHECKING:
-    from swinviz.evaluation import BorderAccuracy, ImageScore, LabelledDataset, Report
-    from swinviz.inference import Options
+    from swinviz.evaluation import BorderAccuracy, ImageScore, LabeledDataset, Report
+    from swinviz.inference import InferenceOptions
     from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["plot_border_accuracy", "plot_class_bars", "plot_confusion", "plot_worst_images"]
 
 _NOWHERE = (235, 235, 235)
-"""Colour of ignored pixels."""
+"""Color of ignored pixels."""
 
 
 def plot_confusion(report: Report, *, most: int = 25) -> Figure:
@@ -50,7 +50,7 @@ def plot_confusion(report: Report, *, most: int = 25) -> Figure:
     ax.set_ylabel("true", fontsize=8)
     if len(shown) <= 25:
         _write_percents(ax, parts)
-    colour_bar(figure, drawn, ax, "part of the true class's pixels")
+    color_bar(figure, drawn, ax, "part of the true class's pixels")
     left_out = int((confusion.sum(axis=1) > 0).sum()) - len(shown)
     rest = f"; {left_out} rarer classes are left out" if left_out else ""
     caption(figure, f"{_title(report)}; percent where at least 1{rest}")
@@ -60,8 +60,8 @@ def plot_confusion(report: Report, *, most: int = 25) -> Figure:
 def _write_percents(ax: Axes, parts: NDArray[np.float64]) -> None:
     for row, column in zip(*np.nonzero(parts >= 0.01), strict=True):
         part = parts[row, column]
-        colour = "white" if part < 0.6 else "black"
-        ax.text(column, row, f"{100 * part:.0f}", ha="center", va="center", fontsize=5.5, color=colour)
+        color = "white" if part < 0.6 else "black"
+        ax.text(column, row, f"{100 * part:.0f}", ha="center", va="center", fontsize=5.5, color=color)
 
 
 def plot_class_bars(report: Report, *, rows: int = 50) -> Figure:
@@ -120,10 +120,10 @@ def plot_border_accuracy(runs: Mapping[str, Sequence[BorderAccuracy]]) -> Figure
     figure = Figure(figsize=(8.2, 3.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     styles = zip(runs.items(), (OKABE_ITO[4], OKABE_ITO[5]), ("o-", "s--"), strict=True)
-    for (name, models), colour, line in styles:
+    for (name, models), color, line in styles:
         accuracy = 100 * np.stack([model.accuracy for model in models])  # seeds bins
-        left.fill_between(distance, accuracy.min(axis=0), accuracy.max(axis=0), color=colour, alpha=0.2, lw=0)
-        left.plot(distance, accuracy.mean(axis=0), line, color=colour, label=name, markersize=4)
+        left.fill_between(distance, accuracy.min(axis=0), accuracy.max(axis=0), color=color, alpha=0.2, lw=0)
+        left.plot(distance, accuracy.mean(axis=0), line, color=color, label=name, markersize=4)
     gains = 100 * np.stack([one.accuracy - other.accuracy for one, other in pairs])  # seeds bins
     right.axhline(0.0, color="0.6", linewidth=0.8)
     right.plot(distance, gains.T, color="0.6", linewidth=0.8)
@@ -142,8 +142,8 @@ def plot_border_accuracy(runs: Mapping[str, Sequence[BorderAccuracy]]) -> Figure
 def plot_worst_images(
     report: Report,
     model: SwinUPerNet,
-    dataset: LabelledDataset,
-    options: Options | None = None,
+    dataset: LabeledDataset,
+    options: InferenceOptions | None = None,
     *,
     count: int = 5,
 ) -> Figure:
@@ -169,7 +169,7 @@ def plot_worst_images(
         )
     for ax, title in zip(axes, ("image", "truth", "prediction", "wrong"), strict=False):
         ax.set_title(f"{title}\n{ax.get_title()}".strip(), fontsize=8)
-    caption(figure, f"{_title(report)}; lowest mean IoU first; orange is wrong, light grey is not counted")
+    caption(figure, f"{_title(report)}; lowest mean IoU first; orange is wrong, light gray is not counted")
     return figure
 
 
@@ -180,15 +180,15 @@ def _draw_row(
     truth: NDArray[np.uint8],
     predicted: NDArray[np.integer],
     classes: tuple[str, ...],
-    palette: tuple[Colour, ...],
+    palette: tuple[Color, ...],
 ) -> None:
-    colours = np.tile(np.array(_NOWHERE, np.uint8), (IGNORED + 1, 1))
-    colours[: len(palette)] = palette
-    wrong = (truth != predicted) & (truth != IGNORED)
+    colors = np.tile(np.array(_NOWHERE, np.uint8), (IGNORE_INDEX + 1, 1))
+    colors[: len(palette)] = palette
+    wrong = (truth != predicted) & (truth != IGNORE_INDEX)
     where = np.full(image.shape, 255, np.uint8)
     where[wrong] = (213, 94, 0)  # Okabe and Ito's vermilion
-    where[truth == IGNORED] = _NOWHERE
-    for ax, picture in zip(axes, (image, colours[truth], colours[predicted], where), strict=True):
+    where[truth == IGNORE_INDEX] = _NOWHERE
+    for ax, picture in zip(axes, (image, colors[truth], colors[predicted], where), strict=True):
         show_image(ax, picture)
     missed = _most(truth[wrong], classes)
     axes[0].set_title(f"{plain(score.name)}: mIoU {100 * score.miou:.0f} %", fontsize=7)

@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from torch import Tensor
 
-from swinviz.attention import HeadStatistics, PatternSplit
+from swinviz.attention import AttentionDecomposition, HeadStatistics
 from swinviz.plots import style
 
-__all__ = ["plot_bias_tables", "plot_heads", "plot_split", "plot_statistics"]
+__all__ = ["plot_bias_tables", "plot_decomposition", "plot_heads", "plot_statistics"]
 
 Block = tuple[int, int]
 
@@ -34,7 +34,7 @@ def plot_heads(values: Mapping[Block, Tensor], unit: str, *, title: str = "", no
         values: (stage, block) -> (nH,), such as `head_sweep` gives.
         unit: what the numbers are, for the scale.
         title: above the map.
-        note: below the map: image, normalisation, edit.
+        note: below the map: image, normalization, edit.
 
     Returns:
         The figure.
@@ -53,7 +53,7 @@ def plot_heads(values: Mapping[Block, Tensor], unit: str, *, title: str = "", no
     figure, (ax,) = style.panels(1, size=max(3.5, 0.26 * heads + 1.5), aspect=_aspect(len(values), heads))
     drawn = _draw_heads(ax, values)
     ax.set_title(title, fontsize=9)
-    style.colour_bar(figure, drawn, ax, unit)
+    style.color_bar(figure, drawn, ax, unit)
     style.caption(figure, note or "one row a block, one column a head")
     return figure
 
@@ -88,7 +88,7 @@ def plot_statistics(table: Mapping[Block, HeadStatistics], *, note: str = "") ->
     for ax, name in zip(axes, measures, strict=True):
         drawn = _draw_heads(ax, {block: getattr(measured, name) for block, measured in table.items()})
         ax.set_title(_MEASURES[name], fontsize=9)
-        style.colour_bar(figure, drawn, ax, _MEASURES[name])
+        style.color_bar(figure, drawn, ax, _MEASURES[name])
     queries = next(iter(table.values())).queries
     style.caption(
         figure,
@@ -106,7 +106,7 @@ def plot_bias_tables(pictures: Tensor, *, block: Block | None = None) -> Figure:
         block: (stage, block), for the caption.
 
     Returns:
-        The figure; one scale for all heads, centred on 0.
+        The figure; one scale for all heads, centerd on 0.
 
     >>> import torch
     >>> len(plot_bias_tables(torch.randn(3, 13, 13)).axes)  # three heads and their scale
@@ -128,18 +128,18 @@ def plot_bias_tables(pictures: Tensor, *, block: Block | None = None) -> Figure:
         ax.set_xticks([-reach, 0, reach])
         ax.set_yticks([-reach, 0, reach])
         ax.tick_params(labelsize=6)
-    style.colour_bar(figure, drawn, axes, "added to the score")
+    style.color_bar(figure, drawn, axes, "added to the score")
     where = "" if block is None else f"stage {block[0]}, block {block[1]}; "
     style.caption(
         figure,
         f"{where}relative position bias of a key that many tokens right of and below its query (at 0, 0); "
-        "not normalised",
+        "not normalized",
     )
     return figure
 
 
-def plot_split(
-    split: PatternSplit,
+def plot_decomposition(
+    split: AttentionDecomposition,
     query: tuple[int, int],
     *,
     heads: Sequence[int] | None = None,
@@ -149,7 +149,7 @@ def plot_split(
     """Draw what content alone, position alone, both, and both with the mask make of one query's attention.
 
     Args:
-        split: from `split_pattern`.
+        split: from `decompose_attention`.
         query: pixel (y, x) of the model's input.
         heads: heads to draw, one row each; the first four by default.
         batch: which image of the batch.
@@ -162,11 +162,11 @@ def plot_split(
         ValueError: the pixel is outside the image.
 
     >>> import torch
-    >>> from swinviz.attention import split_pattern
-    >>> from swinviz.geometry import WindowGeometry
+    >>> from swinviz.attention import decompose_attention
+    >>> from swinviz.model.geometry import WindowGeometry
     >>> q, k, bias = torch.randn(1, 4, 1, 16, 8), torch.randn(1, 4, 1, 16, 8), torch.randn(1, 16, 16)
-    >>> split = split_pattern(q, k, bias, WindowGeometry(8, 8, window_size=4, shift_size=2, stride=4))
-    >>> len(plot_split(split, query=(0, 0)).axes)  # four panels and their scale
+    >>> split = decompose_attention(q, k, bias, WindowGeometry(8, 8, window_size=4, shift_size=2, stride=4))
+    >>> len(plot_decomposition(split, query=(0, 0)).axes)  # four panels and their scale
     5
     """
     geometry = split.geometry
@@ -199,7 +199,7 @@ def plot_split(
             ax.set_title(
                 title if distance is None else f"{title}\nKL from it {distance:.2f} nats", fontsize=7
             )
-        style.colour_bar(figure, drawn, panels, "share of attention")
+        style.color_bar(figure, drawn, panels, "share of attention")
     where = "" if block is None else f"stage {block[0]}, block {block[1]}; "
     style.caption(
         figure,

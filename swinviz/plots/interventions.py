@@ -19,10 +19,10 @@ def plot_comparison(image: ArrayLike, comparison: Comparison, *, opacity: float 
     Args:
         image: (H, W, 3), the original image.
         comparison: from `compare`.
-        opacity: of the class colours in the first panel, 0..1.
+        opacity: of the class colors in the first panel, 0..1.
 
     Returns:
-        The figure: in the panels of edits, only flipped pixels are in full colour.
+        The figure: in the panels of edits, only flipped pixels are in full color.
 
     >>> from swinviz.interventions import EditResult
     >>> labels, flipped = np.zeros((4, 4), int), np.zeros((4, 4), bool)
@@ -41,7 +41,7 @@ def plot_comparison(image: ArrayLike, comparison: Comparison, *, opacity: float 
     unedited = (1 - opacity) * array + opacity * palette[comparison.labels]
     style.show_image(axes[0], unedited.astype(np.uint8))
     axes[0].set_title("unedited", fontsize=9)
-    faded = style.grey(np.asarray(image), strength=0.35)
+    faded = style.gray(np.asarray(image), strength=0.35)
     for ax, result, row in zip(axes[1:], comparison.results, comparison.rows(), strict=True):
         flipped = np.where(result.flipped[..., None], palette[result.labels], faded)
         style.show_image(ax, flipped.astype(np.uint8))
@@ -52,7 +52,7 @@ def plot_comparison(image: ArrayLike, comparison: Comparison, *, opacity: float 
         )
     style.caption(
         figure,
-        "first panel: classes; others: pixels whose class an edit changed, in the new class's colour; "
+        "first panel: classes; others: pixels whose class an edit changed, in the new class's color; "
         f"IoU against: {comparison.reference}",
     )
     return figure
@@ -65,7 +65,7 @@ def plot_iou_changes(comparison: Comparison) -> Figure:
         comparison: from `compare`.
 
     Returns:
-        The figure: a row for each edit, a column for each class of the reference; centred on 0.
+        The figure: a row for each edit, a column for each class of the reference; centerd on 0.
 
     >>> from swinviz.interventions import EditResult
     >>> labels, flipped = np.zeros((4, 4), int), np.zeros((4, 4), bool)
@@ -109,6 +109,6 @@ def plot_iou_changes(comparison: Comparison) -> Figure:
                 fontsize=7,
                 color="white" if dark else "black",
             )
-    style.colour_bar(figure, drawn, ax, "change of IoU")
+    style.color_bar(figure, drawn, ax, "change of IoU")
     style.caption(figure, f"IoU of each class under the edit minus unedited, against: {comparison.reference}")
     return figure

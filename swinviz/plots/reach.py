@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from swinviz.attention import Pixel, Reach, Rollout
-from swinviz.geometry import WindowGeometry
+from swinviz.model.geometry import WindowGeometry
 from swinviz.plots import style
 
 __all__ = ["plot_reachability", "plot_rollout", "plot_share_maps"]
@@ -36,7 +36,7 @@ def plot_reachability(image: ArrayLike, reached: Sequence[Reach], pixel: Pixel) 
     'stage 0, block 0: 100%'
     """
     array = np.asarray(image)[..., :3]
-    faded = style.grey(array, strength=0.15)
+    faded = style.gray(array, strength=0.15)
     height, width = reached[0].pixels.shape
     figure, axes = style.panels(len(reached), columns=6, size=2.0, aspect=height / width)
     for ax, reach in zip(axes, reached, strict=True):
@@ -85,7 +85,7 @@ def plot_rollout(
     for ax, (stage, step) in zip(axes[1:], firsts.items(), strict=True):
         drawn = _heat(ax, step.weights, step.geometry, size)
         ax.set_title(f"at stage {stage}'s input", fontsize=9)
-        style.colour_bar(figure, drawn, ax, f"{unit}, per token")
+        style.color_bar(figure, drawn, ax, f"{unit}, per token")
     for ax in axes:
         if pixel is not None:
             style.mark_pixel(ax, *pixel)
@@ -112,7 +112,7 @@ def plot_share_maps(
 
     Args:
         image: (h, w, 3), the model's input as a picture.
-        shares: (B, nH, H, W) from `padding_attention` or `seam_attention`.
+        shares: (B, nH, H, W) from `padding_leakage` or `cross_region_attention`.
         geometry: window geometry of the block.
         unit: what the shares are of, such as "share of attention on padding".
         batch: which image of the batch.
@@ -136,7 +136,7 @@ def plot_share_maps(
     for head, ax in enumerate(axes[1:]):
         drawn = _heat(ax, maps[head], geometry, size, highest)
         ax.set_title(f"head {head}: mean {float(maps[head].mean()):.1%}", fontsize=8)
-    style.colour_bar(figure, drawn, axes, unit)
+    style.color_bar(figure, drawn, axes, unit)
     where = "" if block is None else f"stage {block[0]}, block {block[1]}; "
     style.caption(
         figure,

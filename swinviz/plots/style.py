@@ -1,7 +1,7 @@
-"""What all figures share: colour maps, panels, images with pixel coordinates, boxes, captions.
+"""What all figures share: color maps, panels, images with pixel coordinates, boxes, captions.
 
 Figures are made without pyplot, so that they need no display, belong to no global state and may be made in
-any thread. Colour maps are perceptually uniform and safe for the colour-blind; every heat map has a colour
+any thread. Color maps are perceptually uniform and safe for the color-blind; every heat map has a color
 bar that names its unit.
 """
 
@@ -17,16 +17,16 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike, NDArray
 
-from swinviz.geometry import Box
+from swinviz.model.geometry import Box
 
 __all__ = [
     "DIVERGING",
     "HEAT",
     "OKABE_ITO",
     "caption",
-    "colour_bar",
+    "color_bar",
     "draw_boxes",
-    "grey",
+    "gray",
     "mark_pixel",
     "panels",
     "plain",
@@ -34,13 +34,13 @@ __all__ = [
 ]
 
 HEAT = "viridis"
-"""Colour map of amounts from 0 up."""
+"""Color map of amounts from 0 up."""
 
 DIVERGING = "PuOr"
-"""Colour map of signed amounts, centred on 0."""
+"""Color map of signed amounts, centerd on 0."""
 
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
-"""Colours of categories that the colour-blind tell apart (Okabe and Ito 2008)."""
+"""Colors of categories that the color-blind tell apart (Okabe and Ito 2008)."""
 
 ACCENT = "#D55E00"
 
@@ -101,14 +101,14 @@ def show_image(ax: Axes, image: ArrayLike, size: tuple[int, int] | None = None) 
         spine.set_visible(False)
 
 
-def grey(image: ArrayLike, strength: float = 0.35) -> NDArray[np.uint8]:
-    """Return an image as faded grey (H, W, 3) uint8, so that colours drawn on it read as the colour bar's.
+def gray(image: ArrayLike, strength: float = 0.35) -> NDArray[np.uint8]:
+    """Return an image as faded gray (H, W, 3) uint8, so that colors drawn on it read as the color bar's.
 
     Args:
-        image: (H, W, 3) or (H, W), grey levels 0 to 255.
+        image: (H, W, 3) or (H, W), gray levels 0 to 255.
         strength: share of the image's own contrast that stays; 0 is white.
 
-    >>> grey(np.array([[[0, 0, 0], [255, 255, 255]]], np.uint8), strength=0.5)[0].tolist()
+    >>> gray(np.array([[[0, 0, 0], [255, 255, 255]]], np.uint8), strength=0.5)[0].tolist()
     [[127, 127, 127], [255, 255, 255]]
     """
     array = np.asarray(image).astype(float)
@@ -120,7 +120,7 @@ def grey(image: ArrayLike, strength: float = 0.35) -> NDArray[np.uint8]:
 
 
 def draw_boxes(
-    ax: Axes, boxes: Iterable[Box | Sequence[float]], colour: str = ACCENT, *, fill: float = 0.0
+    ax: Axes, boxes: Iterable[Box | Sequence[float]], color: str = ACCENT, *, fill: float = 0.0
 ) -> None:
     """Outline rectangles (top, left, bottom, right); `fill` is the opacity of their inside, 0 to 1.
 
@@ -135,22 +135,22 @@ def draw_boxes(
                 (left, top),
                 right - left,
                 bottom - top,
-                facecolor=to_rgba(colour, fill),
-                edgecolor=colour,
+                facecolor=to_rgba(color, fill),
+                edgecolor=color,
                 linewidth=1.4,
             )
         )
 
 
-def mark_pixel(ax: Axes, y: float, x: float, colour: str = ACCENT) -> None:
-    """Mark the centre of a pixel with a ring that shows on light and dark ground and hides little.
+def mark_pixel(ax: Axes, y: float, x: float, color: str = ACCENT) -> None:
+    """Mark the center of a pixel with a ring that shows on light and dark ground and hides little.
 
     >>> _, (ax,) = panels(1)
     >>> mark_pixel(ax, y=3, x=5)
     >>> ax.lines[0].get_xydata().tolist()
     [[5.5, 3.5]]
     """
-    for edge, width in (("black", 3.4), ("white", 2.2), (colour, 1.0)):
+    for edge, width in (("black", 3.4), ("white", 2.2), (color, 1.0)):
         ax.plot(
             x + 0.5,
             y + 0.5,
@@ -163,11 +163,11 @@ def mark_pixel(ax: Axes, y: float, x: float, colour: str = ACCENT) -> None:
         )
 
 
-def colour_bar(figure: Figure, mappable: ScalarMappable, axes: Axes | Sequence[Axes], unit: str) -> None:
+def color_bar(figure: Figure, mappable: ScalarMappable, axes: Axes | Sequence[Axes], unit: str) -> None:
     """Add the scale of a heat map, with its unit.
 
     >>> figure, (ax,) = panels(1)
-    >>> colour_bar(figure, ax.imshow(np.eye(2)), ax, "share of attention")
+    >>> color_bar(figure, ax.imshow(np.eye(2)), ax, "share of attention")
     >>> figure.axes[1].get_ylabel()
     'share of attention'
     """
@@ -178,7 +178,7 @@ def colour_bar(figure: Figure, mappable: ScalarMappable, axes: Axes | Sequence[A
 
 
 def caption(figure: Figure, text: str) -> None:
-    """Write below a figure what it shows: block, head, query, normalisation.
+    """Write below a figure what it shows: block, head, query, normalization.
 
     >>> figure, _ = panels(1)
     >>> caption(figure, "stage 2, block 3")

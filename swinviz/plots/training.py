@@ -13,10 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from swinviz.config import Colour
+from swinviz.model.config import Color
 from swinviz.plots.style import OKABE_ITO
 from swinviz.segmenter import SwinUPerNet
-from swinviz.training import Moment
+from swinviz.training import StepReport
 
 __all__ = ["LivePlot", "plot_run"]
 
@@ -47,7 +47,7 @@ class LivePlot:
     samples: Sequence[Image] = ()
     every: int = 100
     rows: int = 5
-    moments: list[Moment] = field(default_factory=list, init=False)
+    moments: list[StepReport] = field(default_factory=list, init=False)
     snapshots: list[Snapshot] = field(default_factory=list, init=False)
     figure: Figure = field(default_factory=Figure, init=False)
 
@@ -56,7 +56,7 @@ class LivePlot:
         self.max_iters, self.next = max_iters, first_step
         self.display = _notebook_display()
 
-    def step(self, moment: Moment, model: SwinUPerNet) -> None:
+    def step(self, moment: StepReport, model: SwinUPerNet) -> None:
         """Remember the moment; draw if it is time."""
         self.moments.append(moment)
         if moment.step < self.next and moment.step + 1 < self.max_iters:
@@ -84,10 +84,10 @@ class LivePlot:
 
 
 def plot_run(
-    moments: Sequence[Moment],
+    moments: Sequence[StepReport],
     samples: Sequence[Image] = (),
     snapshots: Sequence[Snapshot] = (),
-    palette: Sequence[Colour] = (),
+    palette: Sequence[Color] = (),
 ) -> Figure:
     """Draw loss, mIoU and learning rate over the steps, and below them what became of some samples.
 
@@ -95,7 +95,7 @@ def plot_run(
         moments: what a watcher was told.
         samples: images (H, W, 3).
         snapshots: predictions for the samples, one row each.
-        palette: RGB colour (0..255) of each class.
+        palette: RGB color (0..255) of each class.
     """
     rows = 1 + len(snapshots) if samples else 0
     figure = Figure(figsize=(9, 2.8 + 1.25 * rows), layout="constrained")
@@ -110,10 +110,10 @@ def plot_run(
     _curve(right, steps, [moment.rate for moment in moments], "learning rate", smooth=False)
     for below in pictures:
         grid = below.subplots(rows, len(samples), squeeze=False)
-        colours = np.array(palette, np.uint8)
+        colors = np.array(palette, np.uint8)
         _row(grid[0], samples, "image")
         for axes, snapshot in zip(grid[1:], snapshots, strict=True):
-            _row(axes, [colours[labels] for labels in snapshot.labels], f"step {snapshot.step}")
+            _row(axes, [colors[labels] for labels in snapshot.labels], f"step {snapshot.step}")
     return figure
 
 
@@ -132,12 +132,12 @@ def _curve(
     ax.plot(steps[window - 1 :], means, color=OKABE_ITO[0], linewidth=1.4)
 
 
-def _mark_scores(ax: Axes, moments: Sequence[Moment]) -> None:
+def _mark_scores(ax: Axes, moments: Sequence[StepReport]) -> None:
     """Mark what the validation measured."""
     names = sorted({name for moment in moments for name in moment.scores})
-    for name, colour in zip(names, OKABE_ITO[1:], strict=False):
+    for name, color in zip(names, OKABE_ITO[1:], strict=False):
         measured = [(moment.step, moment.scores[name]) for moment in moments if name in moment.scores]
-        ax.plot(*zip(*measured, strict=True), "o-", color=colour, markersize=4, linewidth=1, label=name)
+        ax.plot(*zip(*measured, strict=True), "o-", color=color, markersize=4, linewidth=1, label=name)
     if names:
         ax.legend(fontsize=7)
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
-from swinviz.geometry import WindowGeometry
+from swinviz.model.geometry import WindowGeometry
 from swinviz.plots import style
 
 __all__ = ["plot_mask", "plot_rectangles", "plot_regions", "plot_windows", "show_extent"]
@@ -41,7 +41,7 @@ def show_extent(ax: Axes, geometry: WindowGeometry, size: tuple[int, int]) -> No
 def plot_windows(image: ArrayLike, geometry: WindowGeometry) -> Figure:
     """Draw the windows of a block on the image, each in its true place.
 
-    Windows that the shift wrapped around the border are drawn in one colour in all their parts; the hatched
+    Windows that the shift wrapped around the border are drawn in one color in all their parts; the hatched
     margin is padding.
 
     Args:
@@ -63,15 +63,15 @@ def plot_windows(image: ArrayLike, geometry: WindowGeometry) -> Figure:
     for window in range(geometry.num_windows):
         boxes = geometry.rectangles(window)
         wrapped = len(boxes) > 1
-        colour = style.OKABE_ITO[1 + window % 6] if wrapped else "white"
-        style.draw_boxes(ax, boxes, colour, fill=0.3 if wrapped else 0.0)
+        color = style.OKABE_ITO[1 + window % 6] if wrapped else "white"
+        style.draw_boxes(ax, boxes, color, fill=0.3 if wrapped else 0.0)
     kind = f"shifted by {geometry.shift_size} tokens" if geometry.shift_size else "not shifted"
     style.caption(
         figure,
         f"{geometry.num_windows} windows of {geometry.window_size}×{geometry.window_size} tokens, {kind}; "
         f"1 token = {geometry.stride}×{geometry.stride} pixels\nmap {geometry.height}×{geometry.width} "
         f"tokens, padded to {geometry.padded_height}×{geometry.padded_width} (hatched)"
-        + ("; coloured: wrapped around the border" if geometry.shift_size else ""),
+        + ("; colored: wrapped around the border" if geometry.shift_size else ""),
     )
     return figure
 
@@ -101,9 +101,9 @@ def plot_rectangles(image: ArrayLike, geometry: WindowGeometry, windows: Sequenc
     style.show_image(ax, array)
     show_extent(ax, geometry, size)
     for place, window in enumerate(windows):
-        colour = style.OKABE_ITO[place % 7]
+        color = style.OKABE_ITO[place % 7]
         boxes = geometry.rectangles(window)
-        style.draw_boxes(ax, boxes, colour, fill=0.35)
+        style.draw_boxes(ax, boxes, color, fill=0.35)
         for box in boxes:
             ax.text(
                 (box.left + box.right) / 2,
@@ -145,8 +145,8 @@ def plot_regions(geometry: WindowGeometry) -> Figure:
         regions[top : top + side, left : left + side] = labels.reshape(side, side)
         padding[top : top + side, left : left + side] = tokens.reshape(side, side) < 0
     figure, (ax,) = style.panels(1, size=4.8, aspect=regions.shape[0] / regions.shape[1])
-    colours = ListedColormap([*style.OKABE_ITO, "#999999"])
-    ax.imshow(regions, cmap=colours, vmin=-0.5, vmax=8.5, interpolation="nearest", alpha=0.75)
+    colors = ListedColormap([*style.OKABE_ITO, "#999999"])
+    ax.imshow(regions, cmap=colors, vmin=-0.5, vmax=8.5, interpolation="nearest", alpha=0.75)
     ax.contourf(padding, levels=[0.5, 1.5], colors="none", hatches=["////"]) if padding.any() else None
     for edge in range(0, regions.shape[0] + 1, side):
         ax.axhline(edge - 0.5, color="white", linewidth=1.5)
@@ -191,7 +191,7 @@ def plot_mask(geometry: WindowGeometry, windows: Sequence[int] | None = None) ->
         ax.set_xlabel("key", fontsize=8)
         ax.set_ylabel("query", fontsize=8)
         ax.tick_params(labelsize=7)
-    style.colour_bar(figure, drawn, axes, "added to the score")
+    style.color_bar(figure, drawn, axes, "added to the score")
     style.caption(
         figure,
         f"mask of {geometry.window_size}×{geometry.window_size} windows, shift {geometry.shift_size}: "

@@ -6,24 +6,24 @@
 between steps, `state` how a run is resumed, `watch` how it is watched, `distributed` how devices share it.
 """
 
-from swinviz.training.distributed import Team, join_team
-from swinviz.training.learner import NotANumberError
-from swinviz.training.loop import Outcome, RunOptions, train
+from swinviz.training.callbacks import Callback, JsonLines, ProgressBar, StepReport, TensorBoard
+from swinviz.training.distributed import DistributedContext, distributed_context
+from swinviz.training.loop import RunOptions, TrainResult, train
 from swinviz.training.recipe import RECIPES, Recipe
-from swinviz.training.watch import JsonLines, Moment, ProgressBar, TensorBoard, Watcher
+from swinviz.training.step import NotANumberError
 
 __all__ = [
     "RECIPES",
+    "Callback",
+    "DistributedContext",
     "JsonLines",
-    "Moment",
     "NotANumberError",
-    "Outcome",
     "ProgressBar",
     "Recipe",
     "RunOptions",
-    "Team",
+    "StepReport",
     "TensorBoard",
-    "Watcher",
-    "join_team",
+    "TrainResult",
+    "distributed_context",
     "train",
 ]

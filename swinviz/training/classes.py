@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from swinviz.config import Colour
+from swinviz.model.config import Color
 from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["with_classes"]
@@ -17,13 +17,13 @@ __all__ = ["with_classes"]
 log = logging.getLogger(__name__)
 
 
-def with_classes(model: SwinUPerNet, classes: Sequence[str], palette: Sequence[Colour] = ()) -> SwinUPerNet:
+def with_classes(model: SwinUPerNet, classes: Sequence[str], palette: Sequence[Color] = ()) -> SwinUPerNet:
     """Copy a model for other classes: its classifiers start anew, except for classes that it knows by name.
 
     Args:
         model: a trained model.
         classes: class names of the data to train on, in the order of the labels.
-        palette: one RGB colour (0..255) a class; made up where none is given.
+        palette: one RGB color (0..255) a class; made up where none is given.
 
     Returns:
         A new model; the same weights everywhere if the classes are the same.
@@ -38,7 +38,7 @@ def with_classes(model: SwinUPerNet, classes: Sequence[str], palette: Sequence[C
     if tuple(classes) != model.config.classes:
         known = [name for name in classes if name in model.config.classes]
         log.warning(
-            "The classifier is re-initialised for %d classes instead of %d; it keeps %s.",
+            "The classifier is re-initialized for %d classes instead of %d; it keeps %s.",
             len(classes),
             model.config.num_classes,
             f"what it knows of {', '.join(known)}" if known else "none of the old ones, by their names",

@@ -12,11 +12,11 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 
-__all__ = ["SynchronisedBatchNorm2d", "Team", "join_team", "synchronise_batch_norm"]
+__all__ = ["DistributedContext", "SynchronizedBatchNorm2d", "distributed_context", "synchronize_batch_norm"]
 
 
 @dataclass(frozen=True)
-class Team:
+class DistributedContext:
     """The processes that train together.
 
     Attributes:
@@ -30,7 +30,7 @@ class Team:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process writes and reports."""
         return self.rank == 0
 
@@ -55,7 +55,7 @@ class Team:
 
 
 @contextmanager
-def join_team(device: torch.device | str | None = None) -> Iterator[Team]:
+def distributed_context(device: torch.device | str | None = None) -> Iterator[DistributedContext]:
     """Join the processes that torchrun started; alone where it started none.
 
     Args:
@@ -69,33 +69,33 @@ def join_team(device: torch.device | str | None = None) -> Iterator[Team]:
         device = f"cuda:{local_rank}" if torch.cuda.is_available() else "cpu"
     device = torch.device(device)
     if "RANK" not in os.environ:
-        yield Team(device=device)
+        yield DistributedContext(device=device)
         return
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
-        yield Team(dist.get_rank(), dist.get_world_size(), device)
+        yield DistributedContext(dist.get_rank(), dist.get_world_size(), device)
     finally:
         dist.destroy_process_group()
 
 
-class SynchronisedBatchNorm2d(nn.BatchNorm2d):
-    """Batch normalisation over the images of all processes, on any device.
+class SynchronizedBatchNorm2d(nn.BatchNorm2d):
+    """Batch normalization over the images of all processes, on any device.
 
     torch's own SyncBatchNorm needs GPUs. This one sums counts, sums and squared deviations with a
     differentiable all-reduce, so the gradient, too, is that of one process with the whole batch.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise (B, C, H, W) with the statistics of every process's images."""
+        """Normalize (B, C, H, W) with the statistics of every process's images."""
         if not self.training or not dist.is_initialized():
             return super().forward(x)
         count = x.numel() // x.shape[1] * dist.get_world_size()  # every process has the same share
         mean = _sum_over_team(x.sum(dim=(0, 2, 3))) / count  # C
-        centred = x - mean[:, None, None]
-        variance = _sum_over_team(centred.square().sum(dim=(0, 2, 3))) / count  # C
+        centerd = x - mean[:, None, None]
+        variance = _sum_over_team(centerd.square().sum(dim=(0, 2, 3))) / count  # C
         self._remember(mean, variance * (count / (count - 1)))
         scale = self.weight * (variance + self.eps).rsqrt()
-        return centred * scale[:, None, None] + self.bias[:, None, None]
+        return centerd * scale[:, None, None] + self.bias[:, None, None]
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor) -> None:
@@ -128,8 +128,8 @@ def _total(value: Tensor) -> Tensor:
     return total
 
 
-def synchronise_batch_norm(model: nn.Module) -> None:
-    """Let every batch normalisation of a model see all processes' images, keeping its names and weights."""
+def synchronize_batch_norm(model: nn.Module) -> None:
+    """Let every batch normalization of a model see all processes' images, keeping its names and weights."""
     for module in model.modules():
         if type(module) is nn.BatchNorm2d:
-            module.__class__ = SynchronisedBatchNorm2d
+            module.__class__ = SynchronizedBatchNorm2d

@@ -14,14 +14,14 @@ from types import FrameType
 
 from swinviz.checkpoints import save
 from swinviz.segmenter import SwinUPerNet
-from swinviz.training.distributed import Team
-from swinviz.training.learner import Learner, Step
+from swinviz.training.callbacks import Callback, StepReport, batch_miou, peak_memory_gb
+from swinviz.training.distributed import DistributedContext
 from swinviz.training.recipe import Recipe
 from swinviz.training.state import TrainingState
-from swinviz.training.stream import LabelledData, Stream, Transform, batches
-from swinviz.training.watch import Moment, Watcher, batch_miou, peak_memory_gb
+from swinviz.training.step import Step, TrainStep
+from swinviz.training.stream import LabeledData, Stream, Transform, batches
 
-__all__ = ["Outcome", "RunOptions", "Validation", "train"]
+__all__ = ["RunOptions", "TrainResult", "Validation", "train"]
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +36,8 @@ class RunOptions:
     Attributes:
         folder: where states and the model go; None keeps nothing.
         save_every: steps between saved states.
-        tell_every: steps between moments that watchers are told of.
-        validate_every: steps between validations, a multiple of `tell_every`; 0 for none.
+        log_every: steps between moments that watchers are told of.
+        validate_every: steps between validations, a multiple of `log_every`; 0 for none.
         workers: processes that load and augment the data.
         recompute: compute activations again in the backward pass: less memory, more time.
         compiled: let torch.compile make steps faster, after a minute or more.
@@ -45,7 +45,7 @@ class RunOptions:
 
     folder: Path | None = None
     save_every: int = 500
-    tell_every: int = 10
+    log_every: int = 10
     validate_every: int = 0
     workers: int = 0
     recompute: bool = False
@@ -53,7 +53,7 @@ class RunOptions:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainResult:
     """How a run ended.
 
     Attributes:
@@ -69,15 +69,15 @@ class Outcome:
 
 def train(
     model: SwinUPerNet,
-    dataset: LabelledData,
+    dataset: LabeledData,
     transform: Transform | None,
     recipe: Recipe,
     options: RunOptions | None = None,
     *,
-    watchers: Sequence[Watcher] = (),
+    watchers: Sequence[Callback] = (),
     validation: Validation | None = None,
-    team: Team | None = None,
-) -> Outcome:
+    team: DistributedContext | None = None,
+) -> TrainResult:
     """Train a model, going on where an earlier run in the same folder stopped.
 
     Args:
@@ -95,8 +95,8 @@ def train(
         CheckpointError: the folder holds a run with another recipe.
         ValueError: an empty data set, or a batch that does not divide.
     """
-    options, team = options or RunOptions(), team or Team()
-    learner = Learner(model, recipe, team, recompute=options.recompute, compiled=options.compiled)
+    options, team = options or RunOptions(), team or DistributedContext()
+    learner = TrainStep(model, recipe, team, recompute=options.recompute, compiled=options.compiled)
     state, step = TrainingState(recipe, learner.parts), 0
     if options.folder:
         options.folder.mkdir(parents=True, exist_ok=True)
@@ -105,18 +105,18 @@ def train(
     loader = batches(stream, recipe, step, rank=team.rank, world=team.world, workers=options.workers)
     parts, clock = iter(loader), _Clock(learner, step)
 
-    with _signals() as stopped, _watching(watchers if team.leads else (), step, recipe) as tell:
+    with _signals() as stopped, _watching(watchers if team.is_main else (), step, recipe) as tell:
         stopping = False
         while step < recipe.max_iters and not stopping:
             result = learner.step(step, parts)
             step += 1
-            if _due(step, options.tell_every, recipe):
+            if _due(step, options.log_every, recipe):
                 scores = _validate(learner, validation) if _due(step, options.validate_every, recipe) else {}
                 tell(clock.moment(step - 1, result, scores), learner.average)
             stopping = team.any(stopped())  # asked once a step: all stop after the same one, and it is saved
             if _due(step, options.save_every, recipe) or stopping:
                 _keep(state, learner, options.folder, step)
-    return Outcome(learner.average.eval(), step, step == recipe.max_iters)
+    return TrainResult(learner.average.eval(), step, step == recipe.max_iters)
 
 
 def _due(step: int, every: int, recipe: Recipe) -> bool:
@@ -124,7 +124,7 @@ def _due(step: int, every: int, recipe: Recipe) -> bool:
     return every > 0 and (step % every == 0 or step == recipe.max_iters)
 
 
-def _validate(learner: Learner, validation: Validation | None) -> dict[str, float]:
+def _validate(learner: TrainStep, validation: Validation | None) -> dict[str, float]:
     if validation is None:
         return {}
     scores = validation(learner.average.eval())
@@ -132,9 +132,9 @@ def _validate(learner: Learner, validation: Validation | None) -> dict[str, floa
     return scores
 
 
-def _keep(state: TrainingState, learner: Learner, folder: Path | None, step: int) -> None:
+def _keep(state: TrainingState, learner: TrainStep, folder: Path | None, step: int) -> None:
     """Save the state to go on from and the model to use; a full disk is reported but does not end the run."""
-    if folder is None or not learner.team.leads:
+    if folder is None or not learner.team.is_main:
         return
     try:
         state.save(folder, step)
@@ -148,15 +148,15 @@ def _keep(state: TrainingState, learner: Learner, folder: Path | None, step: int
 class _Clock:
     """Measures images a second from one moment to the next."""
 
-    def __init__(self, learner: Learner, step: int) -> None:
+    def __init__(self, learner: TrainStep, step: int) -> None:
         self.learner, self.step, self.time = learner, step - 1, time.perf_counter()
 
-    def moment(self, step: int, result: Step, scores: dict[str, float]) -> Moment:
+    def moment(self, step: int, result: Step, scores: dict[str, float]) -> StepReport:
         """Say what is known after a step."""
         recipe, now = self.learner.recipe, time.perf_counter()
         images_per_second = recipe.batch_size * (step - self.step) / (now - self.time)
         self.step, self.time = step, now
-        return Moment(
+        return StepReport(
             step=step,
             loss=result.loss,
             rate=recipe.rate(step),
@@ -169,11 +169,11 @@ class _Clock:
 
 @contextmanager
 def _watching(
-    watchers: Sequence[Watcher], step: int, recipe: Recipe
-) -> Iterator[Callable[[Moment, SwinUPerNet], None]]:
+    watchers: Sequence[Callback], step: int, recipe: Recipe
+) -> Iterator[Callable[[StepReport, SwinUPerNet], None]]:
     """Begin and end all watchers, and give the function that tells them of a moment."""
 
-    def tell(moment: Moment, model: SwinUPerNet) -> None:
+    def tell(moment: StepReport, model: SwinUPerNet) -> None:
         for watcher in watchers:
             watcher.step(moment, model)
 

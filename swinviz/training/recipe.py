@@ -1,4 +1,4 @@
-"""The published recipe: what is minimised, by which optimiser, at which rate.
+"""The published recipe: what is minimized, by which optimizer, at which rate.
 
 Source: Liu et al. 2021, section 4.3, and mmsegmentation 0.x, configs/swin/upernet_swin_*_160k_ade20k_*.
 """
@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from swinviz.data.pairs import IGNORED
+from swinviz.data.pairs import IGNORE_INDEX
 from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["PRECISIONS", "RECIPES", "Objective", "Recipe", "make_optimizer", "parameter_groups", "pixel_loss"]
@@ -68,7 +68,7 @@ class Recipe:
         if self.batch_size < 2:
             raise ValueError(
                 f"batch_size is {self.batch_size}, but pyramid pooling cannot be trained with one image a "
-                "batch (batch normalisation needs two values a channel): use at least 2."
+                "batch (batch normalization needs two values a channel): use at least 2."
             )
         if self.accumulate < 1 or self.batch_size % self.accumulate:
             raise ValueError(
@@ -138,12 +138,12 @@ def pixel_loss(logits: Tensor, labels: Tensor) -> Tensor:
         logits: (B, K, H, W).
         labels: (B, H, W), 0 to K - 1, or 255 for ignored.
     """
-    total = F.cross_entropy(logits.float(), labels, ignore_index=IGNORED, reduction="sum")
+    total = F.cross_entropy(logits.float(), labels, ignore_index=IGNORE_INDEX, reduction="sum")
     return total / labels.numel()
 
 
 class Objective(nn.Module):
-    """What is minimised: the decode head's loss plus `aux_weight` times the auxiliary head's."""
+    """What is minimized: the decode head's loss plus `aux_weight` times the auxiliary head's."""
 
     def __init__(self, model: SwinUPerNet, aux_weight: float) -> None:
         super().__init__()
@@ -151,7 +151,7 @@ class Objective(nn.Module):
         self.aux_weight = aux_weight
 
     def forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the loss (a scalar) and the logits (B, K, H, W) of normalised images (B, 3, H, W)."""
+        """Return the loss (a scalar) and the logits (B, K, H, W) of normalized images (B, 3, H, W)."""
         logits, aux_logits = self.model.forward_train(images)
         loss = pixel_loss(logits, labels)
         if aux_logits is not None:
@@ -163,7 +163,7 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, ob
     """Split the parameters into those that decay and those that do not.
 
     Backbone parameters whose names hold `norm`, `relative_position_bias_table` or `absolute_pos_embed` do not
-    decay. The heads' batch normalisation does: its name holds `bn`, and the published recipe left it so.
+    decay. The heads' batch normalization does: its name holds `bn`, and the published recipe left it so.
 
     Args:
         model: whose parameters.

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from swinviz.images import normalise
+from swinviz.images import normalize
 from swinviz.training.recipe import Recipe
 
-__all__ = ["LabelledData", "Sample", "Stream", "Transform", "batches", "index_at"]
+__all__ = ["LabeledData", "Sample", "Stream", "Transform", "batches", "index_at"]
 
 Transform = Callable[
     [NDArray[np.uint8], NDArray[np.uint8], np.random.Generator], tuple[NDArray[np.uint8], NDArray[np.uint8]]
@@ -28,7 +28,7 @@ Transform = Callable[
 """Takes an image (H, W, 3), its labels (H, W) and a source of randomness; returns the augmented two."""
 
 
-class LabelledData(Protocol):
+class LabeledData(Protocol):
     """A data set: image (H, W, 3) and labels (H, W), both uint8, by index."""
 
     def __len__(self) -> int: ...
@@ -40,7 +40,7 @@ class Sample(NamedTuple):
     """One augmented sample, or a batch of them: then every field has a leading axis B.
 
     Attributes:
-        image: (3, H, W), normalised.
+        image: (3, H, W), normalized.
         labels: (H, W) int64, 0 to K - 1 or 255.
         name: where it came from, for messages.
     """
@@ -77,7 +77,7 @@ class Stream(Dataset[Sample]):
         ValueError: the data set is empty.
     """
 
-    def __init__(self, dataset: LabelledData, transform: Transform | None, seed: int) -> None:
+    def __init__(self, dataset: LabeledData, transform: Transform | None, seed: int) -> None:
         if not len(dataset):
             raise ValueError("the data set is empty: give at least two images, each with its labels.")
         self.dataset, self.transform, self.seed = dataset, transform, seed
@@ -89,7 +89,7 @@ class Stream(Dataset[Sample]):
             # The 1 keeps this generator apart from the permutations', which are seeded by (seed, epoch).
             image, labels = self.transform(image, labels, np.random.default_rng((self.seed, position, 1)))
         return Sample(
-            normalise(np.ascontiguousarray(image)),
+            normalize(np.ascontiguousarray(image)),
             torch.from_numpy(labels.astype(np.int64)),
             self.name(index),
         )

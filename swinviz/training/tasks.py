@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from swinviz.data.pairs import LabelledImages
+from swinviz.data.pairs import LabeledImages
 from swinviz.data.scenes import Scenes
 from swinviz.data.transforms import TrainTransform
 from swinviz.presets import Preset, build
@@ -34,10 +34,10 @@ class Task:
     """
 
     make_model: Callable[[], SwinUPerNet]
-    dataset: LabelledImages | Scenes
+    dataset: LabeledImages | Scenes
     transform: TrainTransform
     recipe: Recipe
-    held_out: LabelledImages | Scenes | None = None
+    held_out: LabeledImages | Scenes | None = None
 
     def seeded_model(self) -> SwinUPerNet:
         """Make the model; the recipe's seed decides its fresh weights."""
@@ -71,14 +71,14 @@ def scenes_task(start: SwinUPerNet | Preset | str = "nano", side: int = UNPADDED
 
 
 def ade20k_task(
-    make_model: Callable[[], SwinUPerNet], dataset: LabelledImages, held_out: LabelledImages | None
+    make_model: Callable[[], SwinUPerNet], dataset: LabeledImages, held_out: LabeledImages | None
 ) -> Task:
     """Train a model on ADE20K by the published recipe."""
     return Task(make_model, dataset, TrainTransform(), RECIPES["published"], held_out)
 
 
 def finetuning_task(
-    model: SwinUPerNet, dataset: LabelledImages, held_out: LabelledImages | None = None
+    model: SwinUPerNet, dataset: LabeledImages, held_out: LabeledImages | None = None
 ) -> Task:
     """Go on from a trained model on somebody's own images, whose classes it takes over.
 

@@ -6,7 +6,7 @@ import test from "node:test";
 import {
   attentionOf, classShares, eachToken, locate, makeGeometry, placeOf, rectangles, regionAt, seamShare, splitOf, statisticOf, tokenAt, tokenIndex,
   tokenWeights, unpack,
-} from "../../swinviz/explorer/explorer.js";
+} from "../../swinviz/explorer/static/explorer.js";
 
 const folder = process.env.SWINVIZ_FIXTURES;
 const read = (name) => unpack(new Uint8Array(readFileSync(`${folder}/${name}`)));

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import test from "node:test";
 import {
-  COLOURS, callTransport, captionLayout, clampState, colourOf, encodeGif, fetchTransport, fileTransport, formatShare, formatState, initialState,
+  COLORS, callTransport, captionLayout, clampState, colorOf, encodeGif, fetchTransport, fileTransport, formatShare, formatState, initialState,
   parseState, remember, requestKey, svgOf, toDevice, unpack, widgetTransport,
-} from "../../swinviz/explorer/explorer.js";
+} from "../../swinviz/explorer/static/explorer.js";
 
 const opening = { size: [60, 100], blocks: [{ stage: 0, block: 0, heads: 2 }, { stage: 1, block: 0, heads: 4 }] };
 const answer = (bytes) => ({ header: {}, arrays: { a: { data: new Uint8Array(bytes) } } });
@@ -129,8 +129,8 @@ test("tokens meet exactly on the screen, without gaps or overlaps", () => {
   }
 });
 
-test("colours grow lighter with the value, so they read in gray too", () => {
-  const lightness = (value) => { const [r, g, b] = colourOf(COLOURS.attention, value); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+test("colors grow lighter with the value, so they read in gray too", () => {
+  const lightness = (value) => { const [r, g, b] = colorOf(COLORS.attention, value); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
   for (let level = 1; level < 256; level++) assert.ok(lightness(level / 255) >= lightness((level - 1) / 255) - 0.5);
 });
 
@@ -150,8 +150,8 @@ test("a caption is broken where it would be cut off, and only between its parts"
 
 test("an SVG escapes its caption and leaves the windows' hole in the veil", () => {
   const svg = svgOf({
-    width: 10, height: 10, picture: "data:,", heat: 0.5, caption: [`<script>&"`], colours: { page: "#fff", veil: "#000", text: "#000" },
-    shapes: { boxes: [[0, 0, 4, 4]], tokens: [{ box: [0, 0, 2, 2], colour: "rgba(1, 2, 3, 1)" }], place: [0, 0, 2, 2], spread: false },
+    width: 10, height: 10, picture: "data:,", heat: 0.5, caption: [`<script>&"`], colors: { page: "#fff", veil: "#000", text: "#000" },
+    shapes: { boxes: [[0, 0, 4, 4]], tokens: [{ box: [0, 0, 2, 2], color: "rgba(1, 2, 3, 1)" }], place: [0, 0, 2, 2], spread: false },
   });
   assert.ok(!svg.includes("<script>") && svg.includes("M0 0h4v4h-4z") && svg.includes('fill="rgba(1, 2, 3, 1)"'));
 });

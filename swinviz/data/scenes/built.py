@@ -78,8 +78,8 @@ def paint_streetlight(stage: Stage, x: float, base: float, height: float, arm: f
 class Fence:
     """A plank fence of one make: paint it stretch by stretch, each a straight run between two posts."""
 
-    def __init__(self, stage: Stage, metres: float) -> None:
-        self._stage, self._metres = stage, metres
+    def __init__(self, stage: Stage, meters: float) -> None:
+        self._stage, self._metres = stage, meters
         self._paint = stage.light.lit(stage.pick(_PLANKS))
         self._plank = stage.uniform(0.25, 0.5)  # planks are this part of the fence's height wide
 

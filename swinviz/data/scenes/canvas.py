@@ -1,7 +1,7 @@
 """The canvas: one coverage mask paints the picture and writes the label, so that they cannot disagree.
 
 Coordinates are in units of the image's height: y runs from 0 (top) to 1, x from 0 to width / height.
-Colours are float RGB in 0..1, channels first: a colour is (3, 1, 1) and broadcasts with any (h, w) field.
+Colors are float RGB in 0..1, channels first: a color is (3, 1, 1) and broadcasts with any (h, w) field.
 """
 
 import numpy as np
@@ -10,12 +10,12 @@ from PIL import Image, ImageDraw
 
 from swinviz.data.scenes.noise import Field, sample, sample_nearest, tile
 
-Colour = Field  # (3, 1, 1), or (3, h, w) for a coloured surface
+Color = Field  # (3, 1, 1), or (3, h, w) for a colored surface
 SUPERSAMPLE = 3  # sprites are drawn this many times larger per side and averaged down
 
 
-def rgb(red: float, green: float, blue: float) -> Colour:
-    """Return a colour (3, 1, 1) from three numbers in 0..1."""
+def rgb(red: float, green: float, blue: float) -> Color:
+    """Return a color (3, 1, 1) from three numbers in 0..1."""
     return np.array((red, green, blue), np.float32).reshape(3, 1, 1)
 
 
@@ -78,17 +78,17 @@ class Canvas:
         covered = self.coverage(self.y - np.asarray(curve, np.float32))
         return np.broadcast_to(covered, (self.height, self.width))
 
-    def paint(self, coverage: Field, colour: Colour, label: int, top: int = 0, left: int = 0) -> None:
-        """Blend `colour` in where `coverage` (h, w) says, with its corner at pixel (top, left)."""
+    def paint(self, coverage: Field, color: Color, label: int, top: int = 0, left: int = 0) -> None:
+        """Blend `color` in where `coverage` (h, w) says, with its corner at pixel (top, left)."""
         h, w = coverage.shape
         image = self.image[:, top : top + h, left : left + w]
-        image += coverage * (colour - image)
+        image += coverage * (color - image)
         self.label[top : top + h, left : left + w][coverage >= 0.5] = label
 
-    def tint(self, strength: Field, colour: Colour, top: int = 0) -> None:
-        """Blend `colour` into the rows from `top` down without touching the labels: foam, paint, light."""
+    def tint(self, strength: Field, color: Color, top: int = 0) -> None:
+        """Blend `color` into the rows from `top` down without touching the labels: foam, paint, light."""
         image = self.image[:, top:]
-        image += strength * (colour - image)
+        image += strength * (color - image)
 
 
 class Sprite:
@@ -127,28 +127,28 @@ class Sprite:
         return self._x + self._sign * u * self._height, self._y - v * self._height
 
     @staticmethod
-    def _ink(colour: Colour) -> tuple[int, int, int, int]:
-        r, g, b = (int(min(max(c, 0.0), 1.0) * 255 + 0.5) for c in colour.ravel().tolist())
+    def _ink(color: Color) -> tuple[int, int, int, int]:
+        r, g, b = (int(min(max(c, 0.0), 1.0) * 255 + 0.5) for c in color.ravel().tolist())
         return (r, g, b, 255)
 
-    def polygon(self, colour: Colour, *points: tuple[float, float]) -> None:
+    def polygon(self, color: Color, *points: tuple[float, float]) -> None:
         """Fill a polygon of (u, v) corners."""
-        self._draw.polygon([self._at(u, v) for u, v in points], fill=self._ink(colour))
+        self._draw.polygon([self._at(u, v) for u, v in points], fill=self._ink(color))
 
-    def rectangle(self, colour: Colour, left: float, right: float, bottom: float, top: float) -> None:
+    def rectangle(self, color: Color, left: float, right: float, bottom: float, top: float) -> None:
         """Fill an upright rectangle."""
-        self.polygon(colour, (left, bottom), (right, bottom), (right, top), (left, top))
+        self.polygon(color, (left, bottom), (right, bottom), (right, top), (left, top))
 
-    def ellipse(self, colour: Colour, u: float, v: float, ru: float, rv: float) -> None:
-        """Fill an upright ellipse with centre (u, v)."""
+    def ellipse(self, color: Color, u: float, v: float, ru: float, rv: float) -> None:
+        """Fill an upright ellipse with center (u, v)."""
         x, y = self._at(u, v)
         rx, ry = abs(ru) * self._height, abs(rv) * self._height
-        self._draw.ellipse((x - rx, y - ry, x + rx, y + ry), fill=self._ink(colour))
+        self._draw.ellipse((x - rx, y - ry, x + rx, y + ry), fill=self._ink(color))
 
-    def line(self, colour: Colour, width: float, *points: tuple[float, float]) -> None:
+    def line(self, color: Color, width: float, *points: tuple[float, float]) -> None:
         """Draw a line of the given width through (u, v) points."""
         thickness = max(round(width * self._height), 1)
-        self._draw.line([self._at(u, v) for u, v in points], fill=self._ink(colour), width=thickness)
+        self._draw.line([self._at(u, v) for u, v in points], fill=self._ink(color), width=thickness)
 
     def stamp(self, label: int, roughness: float = 0.0) -> None:
         """Average down and blend onto the canvas; `roughness` is the strength of its texture."""
@@ -157,10 +157,10 @@ class Sprite:
             return
         pixels = np.asarray(self._drawing.reduce(SUPERSAMPLE), np.float32).transpose(2, 0, 1)
         pixels = pixels * np.float32(1 / 255)
-        colour, coverage = pixels[:3], pixels[3]
+        color, coverage = pixels[:3], pixels[3]
         if roughness:
-            colour = colour * (1 + np.float32(roughness) * self._canvas.grain[rows, columns])
+            color = color * (1 + np.float32(roughness) * self._canvas.grain[rows, columns])
         image = self._canvas.image[:, rows, columns]
         image *= 1 - coverage
-        image += colour
+        image += color
         self._canvas.label[rows, columns][coverage >= 0.5] = label

@@ -1,4 +1,4 @@
-"""The classes of the procedural scenes: names and colours as in ADE20K."""
+"""The classes of the procedural scenes: names and colors as in ADE20K."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ SCENE_CLASSES: Final[tuple[str, ...]] = (
 SCENE_PALETTE: Final[tuple[tuple[int, int, int], ...]] = tuple(
     ADE20K_PALETTE[ADE20K_CLASSES.index(name)] for name in SCENE_CLASSES
 )
-"""The colours that ADE20K's classes of the same names have."""
+"""The colors that ADE20K's classes of the same names have."""
 
 (
     SKY, BUILDING, HOUSE, TREE, ROAD, SIDEWALK, GRASS, FIELD, SAND, ROCK,

@@ -42,7 +42,7 @@ def _soften(image: Field, strength: float) -> Field:
 
 
 def _develop(canvas: Canvas, layout: np.random.Generator) -> None:
-    """Turn the painting into a photograph: softness, exposure, colour cast, vignette, contrast, grain."""
+    """Turn the painting into a photograph: softness, exposure, color cast, vignette, contrast, grain."""
     image = np.clip(canvas.image, 0, 1)
     softness, vignette = float(layout.uniform(0, 0.22)), np.float32(layout.uniform(0, 0.5))
     contrast, lift = np.float32(layout.uniform(0.85, 1.2)), np.float32(layout.normal(0, 0.02))

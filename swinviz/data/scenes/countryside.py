@@ -30,13 +30,13 @@ def _paddock(stage: Stage) -> None:
     """Fence a piece of the meadow in: field inside the fence, grass around it."""
     canvas = stage.canvas
     back, front = stage.horizon + stage.uniform(0.05, 0.12), stage.horizon + stage.uniform(0.32, 0.62)
-    centre, near, skew = stage.anywhere(), stage.uniform(0.4, 1.3), stage.uniform(-0.2, 0.2)
+    center, near, skew = stage.anywhere(), stage.uniform(0.4, 1.3), stage.uniform(-0.2, 0.2)
     far = near * (back - stage.horizon) / (front - stage.horizon)
     a, b, c, d = (
-        (centre - near, front),
-        (centre - far + skew, back),
-        (centre + far + skew, back),
-        (centre + near, front),
+        (center - near, front),
+        (center - far + skew, back),
+        (center + far + skew, back),
+        (center + near, front),
     )
     t = (canvas.y - np.float32(back)) * np.float32(1 / (front - back))
     left, right = b[0] + (a[0] - b[0]) * t, c[0] + (d[0] - c[0]) * t

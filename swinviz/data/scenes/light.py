@@ -1,10 +1,10 @@
-"""Light and weather: the hour's colours, where the sun stands, and how far haze lets one see."""
+"""Light and weather: the hour's colors, where the sun stands, and how far haze lets one see."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from swinviz.data.scenes.canvas import Colour, mix, rgb
+from swinviz.data.scenes.canvas import Color, mix, rgb
 from swinviz.data.scenes.noise import Field
 
 Triple = tuple[float, float, float]
@@ -14,8 +14,8 @@ Triple = tuple[float, float, float]
 class Mood:
     """One kind of light.
 
-    `zenith` and `horizon` are the sky's colours, `tint` the colour and strength of daylight, `haze` how fast
-    colours fade with distance, `sun` the lowest and highest place of the sun above the horizon (in parts of
+    `zenith` and `horizon` are the sky's colors, `tint` the color and strength of daylight, `haze` how fast
+    colors fade with distance, `sun` the lowest and highest place of the sun above the horizon (in parts of
     the sky), `clouds` the chance of clouds, `weight` how often the mood comes up.
     """
 
@@ -53,9 +53,9 @@ class Light:
     """
 
     mood: Mood
-    zenith: Colour
-    horizon: Colour
-    tint: Colour
+    zenith: Color
+    horizon: Color
+    tint: Color
     haze: float
     sun: tuple[float, float]
     side: float
@@ -66,13 +66,13 @@ class Light:
         """Whether the sun is low enough to be seen and to lay a path on water."""
         return self.mood.sun[1] < 0.6
 
-    def lit(self, colour: Colour, distance: float = 0.0) -> Colour:
-        """Return a surface's colour in this light, seen from `distance` (0 = here, 1 = the horizon)."""
-        return self.fogged(colour * self.tint, 1 - float(np.exp(-self.haze * distance)))
+    def lit(self, color: Color, distance: float = 0.0) -> Color:
+        """Return a surface's color in this light, seen from `distance` (0 = here, 1 = the horizon)."""
+        return self.fogged(color * self.tint, 1 - float(np.exp(-self.haze * distance)))
 
-    def fogged(self, colour: Colour, fog: Field | float) -> Colour:
-        """Return a colour behind fog of the given density (0..1)."""
-        return mix(colour, self.horizon * np.float32(0.95), fog)
+    def fogged(self, color: Color, fog: Field | float) -> Color:
+        """Return a color behind fog of the given density (0..1)."""
+        return mix(color, self.horizon * np.float32(0.95), fog)
 
 
 def choose_light(rng: np.random.Generator, horizon: float, aspect: float) -> Light:

@@ -41,7 +41,7 @@ def paint_tree(stage: Stage, x: float, base: float, height: float) -> None:
         crown = (1 - v) * np.float32(0.95) - np.abs(u) + np.float32(0.10) * np.sin(v * rings)
         crown = np.minimum(crown, (v - np.float32(0.06)) * 8)
     else:
-        low, spread = (0.50, 0.35) if kind == "broad" else (0.25, 0.30)  # heights of the blobs' centres
+        low, spread = (0.50, 0.35) if kind == "broad" else (0.25, 0.30)  # heights of the blobs' centers
         crown = np.full((v.shape[0], u.shape[0]), -1, np.float32)
         for across, up, size in blobs:
             cu, cv = (across - 0.5) * 1.2, low + up * spread
@@ -79,6 +79,6 @@ def paint_rock(stage: Stage, x: float, base: float, height: float) -> None:
     inside = np.minimum(radius - np.sqrt(u * u + v * v) + clumps, v + np.float32(0.1))
     sunny = u * light.side + tilt + 0.35 * np.sin(v * 5 + 9 * tilt) > 0
     shade = np.where(sunny, np.float32(1.15), np.float32(0.75)) * (0.75 + 0.4 * np.clip(v, 0, 1))
-    colour = stone * (shade * (1 + 0.16 * canvas.grain[rows, columns]))
+    color = stone * (shade * (1 + 0.16 * canvas.grain[rows, columns]))
     cover = canvas.coverage(inside * np.float32(height))
-    canvas.paint(cover, colour, classes.ROCK, top=rows.start, left=columns.start)
+    canvas.paint(cover, color, classes.ROCK, top=rows.start, left=columns.start)

@@ -11,7 +11,7 @@ TILE = 256  # side of a noise tile; a power of two, so that wrapping an index is
 
 
 def _smooth_upsample(grid: Field, size: int) -> Field:
-    """Enlarge a periodic square grid to (size, size) with smoothstep interpolation."""
+    """Upsample a periodic square grid to (size, size) with smoothstep interpolation."""
     cells = grid.shape[0]
     position = np.arange(size, dtype=np.float32) * (cells / size)
     low = position.astype(np.intp)

@@ -14,9 +14,9 @@ _CLOTHES = (
 
 
 def paint_person(stage: Stage, x: float, base: float, height: float) -> None:
-    """Paint a person in clothes of random colours; one in four wears a skirt or a long coat."""
+    """Paint a person in clothes of random colors; one in four wears a skirt or a long coat."""
     light = stage.light
-    skin, top, legs = (light.lit(stage.pick(colours)) for colours in (_SKIN, _CLOTHES, _CLOTHES))
+    skin, top, legs = (light.lit(stage.pick(colors)) for colors in (_SKIN, _CLOTHES, _CLOTHES))
     hair = light.lit(rgb(0.15, 0.11, 0.08) * np.float32(stage.uniform(0.5, 3)))
     half, stride = stage.uniform(0.115, 0.15), stage.uniform(0.02, 0.12)
     sleeves = skin if stage.chance(0.4) else top

@@ -19,13 +19,13 @@ def _clouds(stage: Stage, rows: int) -> tuple[Field, Field]:
     u = (canvas.x - np.float32(canvas.aspect / 2)) * (scale / above) + start[1]
     texture = tile(0.55, 8)
     density = sample(texture, v, u)
-    # Billows: brighter where the density falls off towards the sun.
-    towards = sample(texture, v + np.float32(1.5), u + np.float32(2.0 * stage.light.side))
+    # Billows: brighter where the density falls off toward the sun.
+    toward = sample(texture, v + np.float32(1.5), u + np.float32(2.0 * stage.light.side))
     overcast = stage.light.mood.clouds == 1
     threshold = -2.0 if overcast else stage.uniform(-0.9, 1.1)
     softness = stage.uniform(0.25, 0.7) if stage.chance(0.5) else stage.uniform(0.7, 1.6)
     coverage = smoothstep(threshold, threshold + softness, density) * np.float32(stage.uniform(0.6, 1.0))
-    brightness = np.clip(np.float32(0.55) + 0.35 * (density - towards) - 0.1 * density, 0, 1)
+    brightness = np.clip(np.float32(0.55) + 0.35 * (density - toward) - 0.1 * density, 0, 1)
     return coverage, brightness
 
 
@@ -48,7 +48,7 @@ def paint_sky(stage: Stage) -> None:
         coverage, brightness = _clouds(stage, rows)
         dark = mix(light.horizon, light.zenith, 0.45) * np.float32(stage.uniform(0.7, 0.95))
         bright = np.minimum(mix(light.horizon * light.tint, WHITE, 0.55), 1)
-        if light.mood.sun[0] < 0.1:  # a low sun colours the clouds from below
+        if light.mood.sun[0] < 0.1:  # a low sun colors the clouds from below
             bright = np.minimum(mix(light.horizon, light.tint, 0.2) * np.float32(1.1), 1)
         sky += coverage * (mix(dark, bright, brightness) - sky)
     if light.low_sun and stage.chance(0.7):

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from swinviz.data.scenes.canvas import Canvas, Colour, mix, rgb
+from swinviz.data.scenes.canvas import Canvas, Color, mix, rgb
 from swinviz.data.scenes.light import Light, Triple
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A canvas with its light, its random numbers, and the camera: horizon (y) and eye height (metres)."""
+    """A canvas with its light, its random numbers, and the camera: horizon (y) and eye height (meters)."""
 
     canvas: Canvas
     light: Light
@@ -35,20 +35,20 @@ class Stage:
         """Draw an x across the picture."""
         return self.uniform(0.05, 0.95) * self.canvas.aspect
 
-    def pick(self, colours: tuple[Triple, ...], spread: float = 0.03) -> Colour:
-        """Return a blend of two of the colours with a small random shift."""
-        a, b = self.rng.integers(len(colours), size=2)
-        colour = mix(rgb(*colours[a]), rgb(*colours[b]), self.uniform(0, 1))
+    def pick(self, colors: tuple[Triple, ...], spread: float = 0.03) -> Color:
+        """Return a blend of two of the colors with a small random shift."""
+        a, b = self.rng.integers(len(colors), size=2)
+        color = mix(rgb(*colors[a]), rgb(*colors[b]), self.uniform(0, 1))
         shift = self.rng.normal(0, spread, (3, 1, 1)).astype(np.float32)
-        return np.clip(colour * np.float32(self.rng.normal(1, 0.06)) + shift, 0.02, 1)
+        return np.clip(color * np.float32(self.rng.normal(1, 0.06)) + shift, 0.02, 1)
 
-    def size(self, base: float, metres: float) -> float:
+    def size(self, base: float, meters: float) -> float:
         """Return the height in the picture of something that stands on the ground at y = base."""
-        return max(base - self.horizon, 0.0) * metres / self.eye
+        return max(base - self.horizon, 0.0) * meters / self.eye
 
-    def base(self, size: float, metres: float) -> float:
-        """Return where a thing of this many metres stands if it is `size` tall in the picture."""
-        return self.horizon + size * self.eye / metres
+    def base(self, size: float, meters: float) -> float:
+        """Return where a thing of this many meters stands if it is `size` tall in the picture."""
+        return self.horizon + size * self.eye / meters
 
     def label_at(self, x: float, y: float) -> int:
         """Return the label under a point, or the nearest one inside the picture."""
@@ -68,16 +68,16 @@ class Stage:
         paint: Callable[["Stage", float, float, float], None],
         count: int,
         sizes: tuple[float, float],
-        metres: tuple[float, float],
+        meters: tuple[float, float],
         grounds: tuple[int, ...],
     ) -> None:
         """Stand `count` things of random size on ground with one of the labels, far ones first.
 
-        `paint(stage, x, base, size)` draws one; `sizes` bounds its height in the picture and `metres` its
+        `paint(stage, x, base, size)` draws one; `sizes` bounds its height in the picture and `meters` its
         true height, which together say how far away it stands. A thing that finds no ground is left out.
         """
         for size in sorted(self.uniform(*sizes) for _ in range(count)):
-            base = self.base(size, self.uniform(*metres))
+            base = self.base(size, self.uniform(*meters))
             for _ in range(4):
                 x = self.uniform(0, 1) * self.canvas.aspect
                 if base < 1.06 and self.label_at(x, base) in grounds:

@@ -66,8 +66,8 @@ def _gardens(stage: Stage, wall: float) -> None:
     if stage.chance(0.5):
         line, label = wall + 0.04, stage.canvas.label
         label[(stage.canvas.y < line) & (label == classes.GRASS)] = classes.FIELD
-        metres = stage.uniform(0.07, 0.13) * stage.eye / (line - stage.horizon)
-        Fence(stage, metres).paint((0.0, line), (aspect, line))
+        meters = stage.uniform(0.07, 0.13) * stage.eye / (line - stage.horizon)
+        Fence(stage, meters).paint((0.0, line), (aspect, line))
 
 
 def roadside(stage: Stage) -> None:

@@ -13,10 +13,10 @@ from swinviz.data.scenes.stage import Stage
 
 @dataclass(frozen=True)
 class Material:
-    """A ground cover: its label, the colours it varies between, its fine and its broad texture's strength."""
+    """A ground cover: its label, the colors it varies between, its fine and its broad texture's strength."""
 
     label: int
-    colours: tuple[Triple, ...]
+    colors: tuple[Triple, ...]
     fine: float
     broad: float
 
@@ -70,16 +70,14 @@ def paint_ground(stage: Stage, material: Material, coverage: Field | None = None
         tile(0.95, 16), depth * np.float32(40) + start[2], across * np.float32(40) + start[3]
     )
     near = smoothstep(0, 0.25, drop)  # far texture is finer than a pixel: fade it out
-    colour = mix(
-        stage.pick(material.colours), stage.pick(material.colours), smoothstep(-1.0, 1.6, broad) * 0.7
-    )
+    color = mix(stage.pick(material.colors), stage.pick(material.colors), smoothstep(-1.0, 1.6, broad) * 0.7)
     rough = np.float32(material.fine) * (
         fine * (np.float32(0.6) * near) + np.float32(0.5) * canvas.grain[top:]
     )
     shade = 1 + rough + np.float32(material.broad * 0.5) * broad
     fog = 1 - np.exp(np.minimum(depth, 40) * np.float32(-0.05 * light.haze))
-    colour = light.fogged(colour * light.tint * shade, np.float32(0.6) * fog)
-    canvas.paint(coverage[top:], colour, material.label, top=top)
+    color = light.fogged(color * light.tint * shade, np.float32(0.6) * fog)
+    canvas.paint(coverage[top:], color, material.label, top=top)
 
 
 def paint_mountains(stage: Stage, height: float, distance: float) -> None:
@@ -99,22 +97,22 @@ def paint_mountains(stage: Stage, height: float, distance: float) -> None:
     bottom = max(canvas.row(stage.horizon + 0.03), top + 1)
     y = canvas.y[top:bottom]
     altitude = (np.float32(stage.horizon) - y) / np.float32(max(height, 0.02))
-    # Gullies run down from the crest; a slope is bright where the relief falls towards the sun.
+    # Gullies run down from the crest; a slope is bright where the relief falls toward the sun.
     v, u = (y - outline) * (scale * np.float32(0.6)) + start[0], canvas.x * scale + start[1]
     relief = sample(tile(0.7, 8), v, u)
     sunward = sample(tile(0.7, 8), v, u + np.float32(3 * light.side))
     shade = np.clip(1 + 0.42 * (relief - sunward) + 0.08 * relief, 0.45, 1.6)
     if kind == "wooded":
-        colour = wood * (1 + 0.16 * canvas.grain[top:bottom])
+        color = wood * (1 + 0.16 * canvas.grain[top:bottom])
     elif kind == "snowy":
-        colour = mix(mix(wood, bare, 0.6), bare, smoothstep(0.2, 0.7, altitude + 0.12 * relief))
+        color = mix(mix(wood, bare, 0.6), bare, smoothstep(0.2, 0.7, altitude + 0.12 * relief))
         snow = smoothstep(-0.08, 0.08, altitude - snow_line + 0.14 * relief)
-        colour = mix(colour, rgb(0.93, 0.95, 0.99), snow)
+        color = mix(color, rgb(0.93, 0.95, 0.99), snow)
     else:
-        colour = bare * (1 + 0.15 * smoothstep(0.2, 0.7, altitude + 0.12 * relief))
+        color = bare * (1 + 0.15 * smoothstep(0.2, 0.7, altitude + 0.12 * relief))
     fog = np.float32(1 - np.exp(-light.haze * distance)) * (1 - np.float32(0.35) * np.clip(altitude, 0, 1))
-    colour = light.fogged(colour * shade * light.tint, fog)
-    canvas.paint(canvas.coverage(y - outline), colour, classes.MOUNTAIN, top=top)
+    color = light.fogged(color * shade * light.tint, fog)
+    canvas.paint(canvas.coverage(y - outline), color, classes.MOUNTAIN, top=top)
 
 
 def paint_background(stage: Stage, chance: float, low: float, high: float) -> None:
@@ -139,21 +137,21 @@ def paint_tree_line(stage: Stage, base: float, height: float, distance: float) -
     y = canvas.y[rows]
     coverage = canvas.coverage(np.minimum(y - outline, np.float32(base) - y))
     depth = np.clip((y - outline) * np.float32(1 / height), 0, 1)
-    colour = leaf * ((1.15 - 0.5 * depth) * (1 + 0.30 * canvas.grain[rows]))
-    canvas.paint(coverage, stage.light.lit(colour, distance), classes.TREE, top=rows.start)
+    color = leaf * ((1.15 - 0.5 * depth) * (1 + 0.30 * canvas.grain[rows]))
+    canvas.paint(coverage, stage.light.lit(color, distance), classes.TREE, top=rows.start)
 
 
 def paint_road(stage: Stage, half: float, vanish: float, sidewalk: float = 0.0, side: float = 0.0) -> None:
     """Paint a road to the vanishing point (vanish, horizon).
 
-    Its middle lies `side` metres beside the camera; it reaches `half` metres either way, and then come
-    sidewalks of the given width in metres.
+    Its middle lies `side` meters beside the camera; it reaches `half` meters either way, and then come
+    sidewalks of the given width in meters.
     """
     canvas = stage.canvas
     drop = np.maximum(canvas.y - np.float32(stage.horizon), np.float32(1e-4)) / np.float32(stage.eye)
     bend = stage.uniform(-0.0075, 0.0075) if sidewalk == 0 else 0.0
-    centre = np.float32(vanish) + np.float32(side) * drop + np.float32(bend) / (drop + np.float32(0.1))
-    offset = np.abs(canvas.x - centre)  # a metre is `drop` tall and wide here
+    center = np.float32(vanish) + np.float32(side) * drop + np.float32(bend) / (drop + np.float32(0.1))
+    offset = np.abs(canvas.x - center)  # a meter is `drop` tall and wide here
     below = canvas.below(stage.horizon)
     if sidewalk:
         paint_ground(stage, PAVING, canvas.coverage(np.float32(half + sidewalk) * drop - offset) * below)

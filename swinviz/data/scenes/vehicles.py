@@ -6,7 +6,7 @@ Some boats have a car's body, and some cars have lost their wheels in the shadow
 import numpy as np
 
 from swinviz.data.scenes import classes
-from swinviz.data.scenes.canvas import BLACK, WHITE, Colour, Sprite, mix, rgb
+from swinviz.data.scenes.canvas import BLACK, WHITE, Color, Sprite, mix, rgb
 from swinviz.data.scenes.stage import Stage
 
 _PAINT = (
@@ -16,11 +16,11 @@ _PAINT = (
 _SAILS = ((0.96, 0.95, 0.92), (0.93, 0.90, 0.84), (0.85, 0.35, 0.25), (0.95, 0.95, 0.97))
 
 
-def _glass(stage: Stage) -> Colour:
+def _glass(stage: Stage) -> Color:
     return stage.light.lit(mix(rgb(0.15, 0.18, 0.22), stage.light.horizon, stage.uniform(0, 0.5)))
 
 
-def _draw_body(stage: Stage, vehicle: Sprite, half: float, paint: Colour, glass: Colour) -> None:
+def _draw_body(stage: Stage, vehicle: Sprite, half: float, paint: Color, glass: Color) -> None:
     """Draw the body with a cabin that cars and motor boats have in common; `half` is half its length."""
     nose, tail = half * stage.uniform(0.86, 1.0), -half * stage.uniform(0.88, 1.0)
     vehicle.polygon(
@@ -48,15 +48,15 @@ def paint_car(stage: Stage, x: float, base: float, height: float) -> None:
     """Paint a car seen from its side."""
     light = stage.light
     half = stage.uniform(1.25, 1.6)
-    paint, glass, tyre = light.lit(stage.pick(_PAINT)), _glass(stage), light.lit(rgb(0.06, 0.06, 0.07))
+    paint, glass, tire = light.lit(stage.pick(_PAINT)), _glass(stage), light.lit(rgb(0.06, 0.06, 0.07))
     stage.shade(x, base - height * 0.02, height * half * 1.12, height * 0.14)
     car = Sprite(stage.canvas, x, base, height, half * 1.05, mirrored=stage.chance(0.5))
     _draw_body(stage, car, half, paint, glass)
     if stage.chance(0.2):
-        car.rectangle(mix(paint, tyre, 0.7), -0.86 * half, 0.86 * half, 0.02, 0.14)
+        car.rectangle(mix(paint, tire, 0.7), -0.86 * half, 0.86 * half, 0.02, 0.14)
     else:
         for wheel in (-0.58 * half, 0.60 * half):
-            car.ellipse(tyre, wheel, 0.17, 0.18, 0.18)
+            car.ellipse(tire, wheel, 0.17, 0.18, 0.18)
             car.ellipse(light.lit(rgb(0.6, 0.6, 0.62)), wheel, 0.17, 0.09, 0.09)
     car.stamp(classes.CAR, 0.03)
 
@@ -65,12 +65,12 @@ def paint_car_ahead(stage: Stage, x: float, base: float, height: float) -> None:
     """Paint a car seen from its front or its back."""
     light = stage.light
     w = 0.62
-    paint, glass, tyre = light.lit(stage.pick(_PAINT)), _glass(stage), light.lit(rgb(0.06, 0.06, 0.07))
+    paint, glass, tire = light.lit(stage.pick(_PAINT)), _glass(stage), light.lit(rgb(0.06, 0.06, 0.07))
     lamp = rgb(0.85, 0.12, 0.08) if stage.chance(0.5) else rgb(1.0, 0.97, 0.85)
     stage.shade(x, base - height * 0.02, height * w * 1.12, height * 0.14)
     car = Sprite(stage.canvas, x, base, height, w * 1.05)
     for side in (-1, 1):
-        car.rectangle(tyre, (side * 0.72 - 0.16) * w, (side * 0.72 + 0.16) * w, 0, 0.3)
+        car.rectangle(tire, (side * 0.72 - 0.16) * w, (side * 0.72 + 0.16) * w, 0, 0.3)
     car.polygon(
         paint, (-0.95 * w, 0.12), (-w, 0.5), (-0.85 * w, 0.62), (0.85 * w, 0.62), (w, 0.5), (0.95 * w, 0.12)
     )
@@ -78,7 +78,7 @@ def paint_car_ahead(stage: Stage, x: float, base: float, height: float) -> None:
     car.polygon(glass, (-0.74 * w, 0.62), (-0.55 * w, 0.94), (0.55 * w, 0.94), (0.74 * w, 0.62))
     for side in (-1, 1):
         car.ellipse(lamp if light.night else light.lit(lamp), side * 0.76 * w, 0.44, 0.15 * w, 0.07)
-    car.rectangle(mix(paint, tyre, 0.6), -0.4 * w, 0.4 * w, 0.24, 0.36)
+    car.rectangle(mix(paint, tire, 0.6), -0.4 * w, 0.4 * w, 0.24, 0.36)
     car.stamp(classes.CAR, 0.03)
 
 

@@ -13,7 +13,7 @@ def paint_water(stage: Stage, top: float, coverage: Field, label: int, mirror: f
     """Paint water from y = top down, where `coverage` (height, width) says.
 
     It shows the picture above it upside down with strength `mirror` (0..1), broken by waves of strength
-    `swell` (0..1), over its own colour. Paint it after everything that it reflects.
+    `swell` (0..1), over its own color. Paint it after everything that it reflects.
     """
     canvas, light = stage.canvas, stage.light
     start = stage.rng.uniform(0, 256, 2).astype(np.float32)
@@ -40,18 +40,18 @@ def paint_water(stage: Stage, top: float, coverage: Field, label: int, mirror: f
     reflected = canvas.image.reshape(3, -1)[:, source * canvas.width + column]
 
     steep = 1 - np.float32(0.55) * smoothstep(0, 0.6, near)  # looking down one sees into the water
-    colour = mix(own * light.tint, reflected, np.float32(mirror * (1 - 0.25 * swell)) * steep)
-    colour *= 1 + np.float32(0.14 * swell + 0.02) * waves
+    color = mix(own * light.tint, reflected, np.float32(mirror * (1 - 0.25 * swell)) * steep)
+    color *= 1 + np.float32(0.14 * swell + 0.02) * waves
     if swell > 0.5:
         caps = smoothstep(1.1, 2.2, waves + 0.5 * canvas.grain[first:]) * np.float32(swell - 0.4)
-        colour = mix(colour, rgb(0.95, 0.96, 0.97) * light.tint, caps)
+        color = mix(color, rgb(0.95, 0.96, 0.97) * light.tint, caps)
     if glitter:
         path = np.exp(
             -np.abs(canvas.x - np.float32(light.sun[0])) / (np.float32(0.05) + near * np.float32(0.25))
         )
         sparks = smoothstep(0.2, 1.6, waves + 0.4 * canvas.grain[first:]) * path * np.float32(glitter)
-        colour += sparks * np.maximum(light.horizon * np.float32(1.1) - colour * np.float32(0.3), 0)
-    canvas.paint(coverage[first:], colour, label, top=first)
+        color += sparks * np.maximum(light.horizon * np.float32(1.1) - color * np.float32(0.3), 0)
+    canvas.paint(coverage[first:], color, label, top=first)
 
 
 def paint_surf(stage: Stage, shore: Field, strength: float) -> None:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from swinviz.data.pairs import IGNORED
+from swinviz.data.pairs import IGNORE_INDEX
 from swinviz.data.transforms.camera import Camera, blur
-from swinviz.data.transforms.colours import Photometric, scale_saturation, turn_hue
+from swinviz.data.transforms.colors import Photometric, scale_saturation, turn_hue
 from swinviz.data.transforms.planes import Bytes, coin, to_bytes
 from swinviz.data.transforms.resizing import Window, choose_window, random_size, resize_labels, resize_planes
 from swinviz.images import MEAN
@@ -41,9 +41,9 @@ class TrainTransform:
         scale: the size an image is brought to before `ratios`: long and short edge at most, in pixels.
         ratios: bounds of the random factor on `scale`.
         crop: height and width of the result, in pixels.
-        max_share: the largest share of one class in a crop, if it can be helped; 1 for any.
+        cat_max_ratio: the largest share of one class in a crop, if it can be helped; 1 for any.
         mirror: probability of mirroring left to right.
-        photometric: the colour distortion; None for none.
+        photometric: the color distortion; None for none.
         camera: further changes, of photographs; None for none.
 
     Raises:
@@ -58,7 +58,7 @@ class TrainTransform:
     scale: tuple[int, int] = (2048, 512)
     ratios: tuple[float, float] = (0.5, 2.0)
     crop: tuple[int, int] = (512, 512)
-    max_share: float = 0.75
+    cat_max_ratio: float = 0.75
     mirror: float = 0.5
     photometric: Photometric | None = field(default_factory=Photometric)
     camera: Camera | None = None
@@ -66,13 +66,14 @@ class TrainTransform:
     def __post_init__(self) -> None:
         if min(*self.scale, *self.crop) < 1:
             raise ValueError(
-                f"scale {self.scale} and crop {self.crop} must be at least 1 pixel: enlarge them"
+                f"scale {self.scale} and crop {self.crop} must be at least 1 pixel: upsample them"
             )
         if not 0 < self.ratios[0] <= self.ratios[1]:
             raise ValueError(f"ratios {self.ratios} must be two positive numbers, the smaller one first")
-        if not 0 < self.max_share <= 1 or not 0 <= self.mirror <= 1:
+        if not 0 < self.cat_max_ratio <= 1 or not 0 <= self.mirror <= 1:
             raise ValueError(
-                f"max_share {self.max_share} and mirror {self.mirror} are shares: give numbers from 0 to 1"
+                f"cat_max_ratio {self.cat_max_ratio} and mirror {self.mirror} are shares: "
+                "give numbers from 0 to 1"
             )
 
     @classmethod
@@ -88,7 +89,7 @@ class TrainTransform:
         """Augment an image (H, W, 3) and its labels (H, W); both come back with the size of the crop.
 
         What the crop lacks is padded at the right and the bottom: labels with 255, the image with the
-        rounded mean colour. mmsegmentation pads with 0 after normalising, that is with the mean itself;
+        rounded mean color. mmsegmentation pads with 0 after normalizing, that is with the mean itself;
         rounding makes a difference of less than 0.01 standard deviations.
 
         Raises:
@@ -100,7 +101,7 @@ class TrainTransform:
                 "give (H, W, 3) and (H, W)"
             )
         size = random_size(labels.shape, self.scale, self.ratios, rng)
-        window = choose_window(labels, size, self.crop, self.max_share, rng)
+        window = choose_window(labels, size, self.crop, self.cat_max_ratio, rng)
         planes, chosen = resize_planes(image, size, window), resize_labels(labels, size, window)
         if coin(rng, self.mirror):
             planes, chosen = planes[..., ::-1], chosen[:, ::-1]
@@ -110,6 +111,6 @@ class TrainTransform:
         pixels = np.empty((*self.crop, 3), np.uint8)
         pixels[:] = np.rint(MEAN)
         pixels[: window.height, : window.width] = to_bytes(planes)
-        padded = np.full(self.crop, IGNORED, np.uint8)
+        padded = np.full(self.crop, IGNORE_INDEX, np.uint8)
         padded[: window.height, : window.width] = chosen
         return pixels, padded

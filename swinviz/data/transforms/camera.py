@@ -23,9 +23,9 @@ class Camera:
         chance: probability of each of the six changes.
         gamma: bounds of the exponent on tones from 0 to 1; 1 changes nothing.
         cast: largest change of a channel's gain, as a share of it.
-        fade: largest share of grey mixed in; 1 is black and white.
+        fade: largest share of gray mixed in; 1 is black and white.
         blur: largest standard deviation of the blur, in pixels.
-        noise: largest standard deviation of the grain, in grey levels.
+        noise: largest standard deviation of the grain, in gray levels.
         jpeg: bounds of the quality of a round trip through JPEG.
     """
 
@@ -46,8 +46,8 @@ class Camera:
         if coin(rng, self.chance):
             planes = planes * rng.uniform(1 - self.cast, 1 + self.cast, (3, 1, 1)).astype(np.float32)
         if coin(rng, self.chance):
-            grey = np.tensordot(np.array([0.299, 0.587, 0.114], np.float32), planes, 1)
-            planes = planes + (grey - planes) * np.float32(rng.uniform(0, self.fade))
+            gray = np.tensordot(np.array([0.299, 0.587, 0.114], np.float32), planes, 1)
+            planes = planes + (gray - planes) * np.float32(rng.uniform(0, self.fade))
         if coin(rng, self.chance):
             planes = blur(planes, rng.uniform(0, self.blur))
         if coin(rng, self.chance):

@@ -1,4 +1,4 @@
-"""What the steps work on: planes, float32 (3, H, W) in grey levels 0 to 255, so that they round only once."""
+"""What the steps work on: planes, float32 (3, H, W) in gray levels 0 to 255, so that they round only once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Bytes = NDArray[np.uint8]
 """An image as files have it: (H, W, 3)."""
 
 Planes = NDArray[np.float32]
-"""An image as transforms compute with it: (3, H, W), grey levels 0 to 255."""
+"""An image as transforms compute with it: (3, H, W), gray levels 0 to 255."""
 
 
 def to_bytes(planes: Planes) -> Bytes:

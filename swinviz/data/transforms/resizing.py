@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from swinviz.data.pairs import IGNORED
+from swinviz.data.pairs import IGNORE_INDEX
 from swinviz.data.transforms.planes import Bytes, Planes
 from swinviz.images import keep_ratio_size
 
@@ -46,7 +46,7 @@ def resize_planes(image: Bytes, size: tuple[int, int], window: Window) -> Planes
     """Resize an image (H, W, 3) to `size` bilinearly, without antialiasing; return a window of the result.
 
     Equals OpenCV's INTER_LINEAR, and torch's interpolate with align_corners and antialias off, within one
-    grey level.
+    gray level.
     """
     rows = _taps(image.shape[0], size[0], window.top, window.height)
     columns = _taps(image.shape[1], size[1], window.left, window.width)
@@ -58,7 +58,7 @@ def resize_planes(image: Bytes, size: tuple[int, int], window: Window) -> Planes
 
 
 class _Taps(NamedTuple):
-    """For each pixel of a stretch: its two neighbours in the source, and the weight of the second."""
+    """For each pixel of a stretch: its two neighbors in the source, and the weight of the second."""
 
     first: NDArray[np.intp]
     second: NDArray[np.intp]
@@ -101,21 +101,21 @@ def choose_window(
     labels: Bytes,
     size: tuple[int, int],
     crop: tuple[int, int],
-    max_share: float,
+    cat_max_ratio: float,
     rng: np.random.Generator,
 ) -> Window:
     """Draw a crop of the labels resized to `size`, preferring one that no class fills.
 
     Up to ten crops are looked at; the first with more than one class, none of them with a share of
-    `max_share` or more of the pixels that count, is taken. If there is none, an eleventh is taken unseen.
+    `cat_max_ratio` or more of the pixels that count, is taken. If there is none, an eleventh is taken unseen.
     An image smaller than the crop is kept whole.
     """
     window = _any_window(size, crop, rng)
-    if max_share >= 1:
+    if cat_max_ratio >= 1:
         return window
     for _ in range(TRIES):
-        counts = np.bincount(resize_labels(labels, size, window).ravel(), minlength=256)[:IGNORED]
-        if np.count_nonzero(counts) > 1 and counts.max() < max_share * counts.sum():
+        counts = np.bincount(resize_labels(labels, size, window).ravel(), minlength=256)[:IGNORE_INDEX]
+        if np.count_nonzero(counts) > 1 and counts.max() < cat_max_ratio * counts.sum():
             break
         window = _any_window(size, crop, rng)
     return window

@@ -1,6 +1,6 @@
-// What every canvas of the demo needs: bytes to pixels, labels to colours, pixels to screen and back.
+// What every canvas of the demo needs: bytes to pixels, labels to colors, pixels to screen and back.
 
-/** Decode an image (a Blob or a data: address) without any colour management: pixel values are data here. */
+/** Decode an image (a Blob or a data: address) without any color management: pixel values are data here. */
 export async function decode(source) {
   const blob = typeof source === "string" ? dataToBlob(source) : source;
   return createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
@@ -45,7 +45,7 @@ export function paintLabels(map, palette, only = null) {
   return paint(map, table);
 }
 
-/** Paint a map of 0..255 with a colour table of 256 words, as colourTable() makes. */
+/** Paint a map of 0..255 with a color table of 256 words, as colorTable() makes. */
 export function paint(map, table) {
   const canvas = new OffscreenCanvas(map.width, map.height);
   const pixels = new ImageData(map.width, map.height);
@@ -99,7 +99,7 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-export const rgb = (colour) => `rgb(${colour.join(" ")})`;
+export const rgb = (color) => `rgb(${color.join(" ")})`;
 export const percent = (share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
 
 /** Offer a Blob as a file. */

@@ -54,14 +54,14 @@ export function mount(root) {
 
   function list() {
     const [before, after] = view.result.sides.map((side) =>
-      new Map(side.shares.map(([index, share]) => [side.classes[index], { share, colour: side.palette[index] }])));
+      new Map(side.shares.map(([index, share]) => [side.classes[index], { share, color: side.palette[index] }])));
     const names = [...new Set([...before.keys(), ...after.keys()])];
     const share = (side, name) => side.get(name)?.share ?? 0;
     names.sort((a, b) => Math.max(share(before, b), share(after, b)) - Math.max(share(before, a), share(after, a)));
     const rows = names.map((name) => {
       const change = share(after, name) - share(before, name);
       return make("tr", {},
-        make("td", {}, make("span", { class: "sv-swatch", style: `background:${rgb((before.get(name) ?? after.get(name)).colour)}` })),
+        make("td", {}, make("span", { class: "sv-swatch", style: `background:${rgb((before.get(name) ?? after.get(name)).color)}` })),
         make("td", { class: "sv-name" }, name),
         make("td", {}, percent(share(before, name))), make("td", {}, percent(share(after, name))),
         make("td", { class: Math.abs(change) < 0.0005 ? "sv-same" : "" }, `${change < 0 ? "−" : "+"}${percent(Math.abs(change))}`));

@@ -16,13 +16,13 @@ export function makeLegend(onpick) {
 
   function rowOf(index, { classes, palette }) {
     if (!rows.has(index)) {
-      const colour = rgb(palette[index]);
+      const color = rgb(palette[index]);
       rows.set(index, make("button",
         { type: "button", class: "sv-class", "data-class": index, "aria-pressed": "false", onclick: () => pick(index) },
-        make("span", { class: "sv-swatch", style: `background:${colour}` }),
+        make("span", { class: "sv-swatch", style: `background:${color}` }),
         make("span", { class: "sv-name" }, classes[index]),
         make("span", { class: "sv-share" }),
-        make("span", { class: "sv-fill", style: `background:${colour}` })));
+        make("span", { class: "sv-fill", style: `background:${color}` })));
       element.append(rows.get(index));
     }
     return rows.get(index);

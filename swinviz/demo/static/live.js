@@ -31,12 +31,12 @@ export function mount(root, select, address) {
   const open = button("Video file …", () => file.click());
   const stop = button("Stop", halt);
   stop.hidden = true;
-  const opacity = labelled("Overlay", make("input", { type: "range", min: 0, max: 100, value: 60 }));
-  const size = labelled("Width", choice([["auto", "auto"], ...WIDTHS.map((width) => [width, width])]));
-  const mirror = labelled("Mirror", make("input", { type: "checkbox" }));
+  const opacity = labeled("Overlay", make("input", { type: "range", min: 0, max: 100, value: 60 }));
+  const size = labeled("Width", choice([["auto", "auto"], ...WIDTHS.map((width) => [width, width])]));
+  const mirror = labeled("Mirror", make("input", { type: "checkbox" }));
   mirror.input.checked = true;
-  const look = labelled("Attention", make("input", { type: "checkbox" }));
-  const stage = labelled("stage", choice([])), block = labelled("block", choice([])), head = labelled("head", choice([]));
+  const look = labeled("Attention", make("input", { type: "checkbox" }));
+  const stage = labeled("stage", choice([])), block = labeled("block", choice([])), head = labeled("head", choice([]));
   const where = make("span", { class: "sv-gaze" }, stage.element, block.element, head.element);
   where.hidden = true;
   const legend = makeLegend((only) => { live.only = only; draw(); });
@@ -82,7 +82,7 @@ export function mount(root, select, address) {
     input.replaceChildren(...options.map(([value, text]) => make("option", { value }, String(text))));
     if (options.some(([value]) => String(value) === before)) input.value = before;
   }
-  function labelled(text, input) {
+  function labeled(text, input) {
     input.setAttribute("aria-label", text);
     return { element: make("label", { class: "sv-slider" }, make("span", {}, text), input), input };
   }

@@ -1,0 +1,225 @@
+"""The viewer's requests and their answers, as messages: the only things that pass between Python and it.
+
+open           the picture, the classes, where every block's windows lie (the model does not run)
+segmentation   labels and confidence; with edits, also how many pixels they flip
+block          one block's patterns, a byte a value
+split          one query's content, position and unmasked patterns
+content        one block's content patterns in a byte a value, from which an offline file makes the split
+strip          what a query can see, or is made of, after each block
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from swinviz.attention import AttentionDecomposition, bias_table_image, reachable_pixels, rollout_from
+from swinviz.attention.tokens import positions
+from swinviz.explorer.edits import EditNames, parse_edits
+from swinviz.explorer.session import BlockKey, Session
+from swinviz.explorer.wire_format import Fixed, fixed_point, pack, quantize_logs, quantize_rows
+from swinviz.model.geometry import WindowGeometry
+
+__all__ = ["Kept", "answer", "opening"]
+
+_CONTENT_SPAN = 12.0
+"""Nats below a row's largest content probability that are still told apart: down to 6 in a million."""
+
+Arguments = Mapping[str, Any]
+Arrays = dict[str, NDArray[Any] | Fixed]
+
+
+def answer(session: Session, name: str, arguments: Arguments | None = None) -> bytes:
+    """Answer one request of the viewer.
+
+    Args:
+        session: the model and image.
+        name: one of the requests above.
+        arguments: of the request; they come from a browser, and are checked.
+
+    Returns:
+        A message (see `packet`).
+
+    Raises:
+        ValueError: there is no such request, or an argument is missing or out of range.
+    """
+    if name not in _ANSWERS:
+        raise ValueError(f"the viewer asked for {name!r}: known requests are {', '.join(_ANSWERS)}.")
+    return _ANSWERS[name](session, arguments or {})
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a file with no Python behind it holds.
+
+    Attributes:
+        edits: names of the edits, one at a time, whose segmentations it holds.
+        no_patterns: (stage, block) of the blocks whose patterns it does not hold.
+        no_content: (stage, block) of the blocks whose content patterns it does not hold.
+        strip_every: grid, in pixels, of the queries whose strips it holds; 0 for none.
+    """
+
+    edits: Sequence[str] = ()
+    no_patterns: Sequence[BlockKey] = ()
+    no_content: Sequence[BlockKey] = ()
+    strip_every: int = 0
+
+
+def opening(session: Session, kept: Kept | None = None) -> bytes:
+    """Answer "open": the picture, and what there is to ask for.
+
+    Args:
+        session: the model and image.
+        kept: what an offline file holds; None where Python stays behind the viewer.
+    """
+    config = session.model.config
+    header = {
+        "kind": "open",
+        "title": session.title,
+        "size": session.size,
+        "classes": config.classes,
+        "palette": config.palette,
+        "kept": None if kept is None else asdict(kept),
+        "blocks": [
+            {
+                "stage": stage,
+                "block": block,
+                "heads": config.backbone.num_heads[stage],
+                "geometry": asdict(geometry),
+            }
+            for (stage, block), geometry in session.geometries.items()
+        ],
+    }
+    return pack(header, {"image": session.image})
+
+
+def _segmentation(session: Session, arguments: Arguments) -> bytes:
+    edits = _edits_of(session, arguments)
+    run = session.run(edits)
+    header: dict[str, Any] = {"kind": "segmentation"}
+    if edits:
+        header["flipped"] = int((run.labels != session.run().labels).sum())
+    kind = np.uint8 if session.model.config.num_classes <= 256 else np.uint16
+    confidence = Fixed(np.rint(255 * run.confidence).astype(np.uint8), 1 / 255)
+    return pack(header, {"labels": run.labels.astype(kind), "confidence": confidence})
+
+
+def _block(session: Session, arguments: Arguments) -> bytes:
+    key, edits = _block_of(session, arguments), _edits_of(session, arguments)
+    pattern = session.pattern(key, edits)[0]  # nW nH N N
+    geometry = session.run(edits).inputs[key].geometry
+    rows = quantize_rows(pattern.numpy())
+    table = bias_table_image(session.module(key).attn.relative_position_bias_table)
+    arrays: Arrays = {
+        "levels": rows.levels,
+        "peaks": rows.peaks,
+        "bias": table.float().cpu().contiguous().numpy(),
+        "entropy": fixed_point(torch.special.entr(pattern).sum(dim=-1).numpy()),
+        "distance": fixed_point(_distances(pattern, geometry).numpy()),
+    }
+    header = {"kind": "block", "stage": key[0], "block": key[1], "geometry": asdict(geometry)}
+    return pack(header, arrays)
+
+
+def _distances(pattern: Tensor, geometry: WindowGeometry) -> Tensor:
+    """(nW, nH, N) mean distance of each row's keys, in input pixels, as `head_statistics` has it."""
+    places = positions(geometry).float()  # nW N 2
+    distances = torch.cdist(places, places) * geometry.stride  # nW N N
+    return torch.einsum("whqk,wqk->whq", pattern, distances)
+
+
+def _split(session: Session, arguments: Arguments) -> bytes:
+    key = _block_of(session, arguments)
+    split = session.split(key)
+    window, query = split.geometry.locate(*_pixel_of(session, arguments))
+    arrays: Arrays = {
+        name: np.ascontiguousarray(getattr(split, name)[0, window, :, query].numpy())  # nH N
+        for name in ("content", "unmasked")
+    }
+    arrays["position"] = np.ascontiguousarray(split.position[:, query].numpy())
+    header = {"kind": "split", "window": window, "query": query, "divergence": _divergences(split)}
+    return pack(header, arrays)
+
+
+def _content(session: Session, arguments: Arguments) -> bytes:
+    split = session.split(_block_of(session, arguments))
+    header = {"kind": "content", "span": _CONTENT_SPAN, "divergence": _divergences(split)}
+    return pack(header, {"levels": quantize_logs(split.content[0].numpy(), _CONTENT_SPAN)})  # nW nH N N
+
+
+def _divergences(split: AttentionDecomposition) -> dict[str, list[float]]:
+    parts = ("content", "position", "mask")
+    return {part: getattr(split, f"kl_{part}").double().tolist() for part in parts}
+
+
+def _strip(session: Session, arguments: Arguments) -> bytes:
+    (y, x), edits = _pixel_of(session, arguments), _edits_of(session, arguments)
+    kind = arguments.get("kind")
+    if kind == "reach":
+        if "no_mask" in edits:
+            raise ValueError(
+                "reach is known only with the mask on: tick it on again, or look at the rollout."
+            )
+        reached = reachable_pixels(
+            session.model.backbone, session.size, (y, x), shift="no_shift" not in edits
+        )
+        stride = session.geometries[0, 0].stride
+        maps = torch.stack([reach.pixels[::stride, ::stride].float() for reach in reached])  # blocks H W
+        shares = [reach.share for reach in reached]
+    elif kind == "rollout":
+        patterns = session.mean_patterns(edits)
+        walks = list(rollout_from(patterns, (y, x), session.geometries))
+        maps = torch.stack([walk.tokens.float() for walk in walks])
+        shares = [walk.lost for walk in walks]
+    else:
+        raise ValueError(f"the viewer asked for a strip of {kind!r}: choose reach or rollout.")
+    if arguments.get("coarse"):
+        maps = F.avg_pool2d(maps, 2, ceil_mode=True)
+    # Square roots, because a share of one in ten thousand shall still be told from none.
+    rows = quantize_rows(maps.sqrt().flatten(1).numpy())
+    header = {"kind": "strip", "of": kind, "y": y, "x": x, "shares": shares}
+    return pack(header, {"levels": rows.levels.reshape(maps.shape), "peaks": rows.peaks})
+
+
+def _block_of(session: Session, arguments: Arguments) -> BlockKey:
+    key = _whole(arguments, "stage"), _whole(arguments, "block")
+    if key not in session.geometries:
+        depths = session.model.config.backbone.depths
+        raise ValueError(f"there is no block {key[1]} in a stage {key[0]}: the depths are {depths}.")
+    return key
+
+
+def _pixel_of(session: Session, arguments: Arguments) -> tuple[int, int]:
+    y, x = _whole(arguments, "y"), _whole(arguments, "x")
+    height, width = session.size
+    if not (0 <= y < height and 0 <= x < width):
+        raise ValueError(f"pixel (y={y}, x={x}) is outside the {height}x{width} image.")
+    return y, x
+
+
+def _edits_of(session: Session, arguments: Arguments) -> EditNames:
+    return parse_edits(str(arguments.get("edits", "")), session.model.config.backbone)
+
+
+def _whole(arguments: Arguments, name: str) -> int:
+    value = arguments.get(name)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"argument {name!r} is {value!r}: give a whole number.")
+    return value
+
+
+_ANSWERS: dict[str, Callable[[Session, Arguments], bytes]] = {
+    "open": lambda session, _: opening(session),
+    "segmentation": _segmentation,
+    "block": _block,
+    "split": _split,
+    "content": _content,
+    "strip": _strip,
+}

@@ -1,0 +1,158 @@
+"""What a model is made of: frozen dataclasses, checked when they are made."""
+
+from __future__ import annotations
+
+import colorsys
+from dataclasses import dataclass, field
+
+__all__ = ["HeadConfig", "ModelConfig", "SwinConfig", "distinct_palette"]
+
+Color = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class SwinConfig:
+    """Shape of a Swin Transformer backbone (Liu et al. 2021, table 7).
+
+    Attributes:
+        embed_dim: channels C of the first stage; stage s has C * 2**s.
+        depths: blocks in each stage.
+        num_heads: attention heads in each stage; each must divide that stage's channels.
+        window_size: side M of a window, in tokens.
+        mlp_ratio: width of the MLP's hidden layer over the block's channels.
+        drop_path_rate: stochastic depth of the last block, 0 to below 1; it grows linearly from 0.
+        shifted: whether every second block of a stage shifts its windows by M // 2; without, nothing passes
+            from window to window inside a stage, which is the ablation of table 4.
+
+    Raises:
+        ValueError: a shape that no Swin can have; the message says which number to change.
+    """
+
+    embed_dim: int = 96
+    depths: tuple[int, ...] = (2, 2, 6, 2)
+    num_heads: tuple[int, ...] = (3, 6, 12, 24)
+    window_size: int = 7
+    mlp_ratio: float = 4.0
+    drop_path_rate: float = 0.3
+    shifted: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.depths or len(self.depths) != len(self.num_heads):
+            raise ValueError(
+                f"depths has {len(self.depths)} stages and num_heads {len(self.num_heads)}: "
+                "give one number per stage in both."
+            )
+        if min(self.depths) < 1:
+            raise ValueError(f"depths is {self.depths}: every stage needs at least one block.")
+        if self.window_size < 1:
+            raise ValueError(f"window_size is {self.window_size}: a window needs at least one token.")
+        if not 0.0 <= self.drop_path_rate < 1.0:
+            raise ValueError(
+                f"drop_path_rate is {self.drop_path_rate}: choose it from 0 up to, not including, 1."
+            )
+        for stage, (channels, heads) in enumerate(zip(self.channels, self.num_heads, strict=True)):
+            if heads < 1 or channels % heads:
+                raise ValueError(
+                    f"stage {stage} has {channels} channels, which {heads} heads do not divide: "
+                    "change embed_dim or num_heads."
+                )
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Channels of each stage's output."""
+        return tuple(self.embed_dim * 2**stage for stage in range(len(self.depths)))
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Input pixels per token of each stage: 4, 8, 16, 32."""
+        return tuple(4 * 2**stage for stage in range(len(self.depths)))
+
+
+@dataclass(frozen=True)
+class HeadConfig:
+    """Shape of the UPerNet decode head and of the auxiliary FCN head.
+
+    Attributes:
+        channels: width of the decode head.
+        pool_scales: sides of the pyramid pooling grids.
+        aux_channels: width of the auxiliary head; 0 leaves the auxiliary head out.
+        aux_stage: backbone stage that the auxiliary head reads.
+        dropout: probability that a channel is dropped before each classifier while training.
+
+    Raises:
+        ValueError: a width or scale below what a head needs.
+    """
+
+    channels: int = 512
+    pool_scales: tuple[int, ...] = (1, 2, 3, 6)
+    aux_channels: int = 256
+    aux_stage: int = 2
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.channels < 1 or self.aux_channels < 0:
+            raise ValueError(
+                f"head channels are {self.channels} and {self.aux_channels} (auxiliary): "
+                "the first must be at least 1, the second at least 0."
+            )
+        if any(scale < 1 for scale in self.pool_scales):
+            raise ValueError(f"pool_scales is {self.pool_scales}: every grid needs at least one cell a side.")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """A whole segmentation model: backbone, heads, and the classes they name.
+
+    Attributes:
+        classes: class names, in the order of the logits.
+        palette: one RGB color (0..255) a class; made up, and well apart, where none is given.
+        backbone: shape of the Swin Transformer.
+        head: shape of the heads.
+        scale: (long, short) side in pixels that an image is resized to, keeping its ratio, before it is
+            segmented; the published models use (2048, 512).
+
+    Raises:
+        ValueError: no class, a palette of another length, or an auxiliary head on a stage that is not there.
+    """
+
+    classes: tuple[str, ...]
+    palette: tuple[Color, ...] = ()
+    backbone: SwinConfig = field(default_factory=SwinConfig)
+    head: HeadConfig = field(default_factory=HeadConfig)
+    scale: tuple[int, int] = (2048, 512)
+
+    def __post_init__(self) -> None:
+        if not self.classes:
+            raise ValueError("a model needs at least one class: name them in classes.")
+        if not self.palette:
+            object.__setattr__(self, "palette", distinct_palette(len(self.classes)))
+        if len(self.palette) != len(self.classes):
+            raise ValueError(
+                f"palette has {len(self.palette)} colors for {len(self.classes)} classes: "
+                "give one color each, or none."
+            )
+        if self.head.aux_channels and not 0 <= self.head.aux_stage < len(self.backbone.depths):
+            raise ValueError(
+                f"aux_stage is {self.head.aux_stage}, but the backbone has stages 0 to "
+                f"{len(self.backbone.depths) - 1}: choose one of them, or aux_channels=0."
+            )
+
+    @property
+    def num_classes(self) -> int:
+        """Number K of classes."""
+        return len(self.classes)
+
+
+def distinct_palette(count: int) -> tuple[Color, ...]:
+    """Make `count` RGB colors (0..255) that stay apart: hues a golden ratio apart, three lightnesses.
+
+    >>> distinct_palette(2)
+    ((224, 78, 78), (86, 116, 190))
+    """
+    colors = []
+    for index in range(count):
+        hue = (index * 0.6180339887498949) % 1.0
+        lightness, saturation = ((0.592, 0.70), (0.541, 0.444), (0.38, 0.60))[index % 3]
+        red, green, blue = colorsys.hls_to_rgb(hue, lightness, saturation)
+        colors.append((round(255 * red), round(255 * green), round(255 * blue)))
+    return tuple(colors)

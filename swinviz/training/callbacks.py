@@ -1,0 +1,184 @@
+"""Watching a run: what a watcher is told, a progress bar, a JSON-lines log, TensorBoard."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from swinviz.files import replacing
+from swinviz.segmenter import SwinUPerNet
+
+__all__ = [
+    "Callback",
+    "JsonLines",
+    "ProgressBar",
+    "StepReport",
+    "TensorBoard",
+    "batch_miou",
+    "peak_memory_gb",
+]
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What is known about a run after a step.
+
+    Attributes:
+        step: the step, counted from 0.
+        loss: of the step's batch.
+        rate: learning rate of the step.
+        miou: mean intersection over union of the step's batch, over the classes in it, 0 to 1.
+        images_per_second: since the moment before.
+        memory_gb: largest memory so far, in gigabytes: the GPU's, or the process's on a CPU.
+        scores: what the validation measured at this step, by name; empty at most steps.
+    """
+
+    step: int
+    loss: float
+    rate: float
+    miou: float
+    images_per_second: float
+    memory_gb: float
+    scores: dict[str, float]
+
+
+class Callback(Protocol):
+    """Told of a run as it goes on. What it does never changes the run."""
+
+    def begin(self, first_step: int, max_iters: int) -> None:
+        """The run starts, or goes on, with `first_step`."""
+
+    def step(self, moment: StepReport, model: SwinUPerNet) -> None:
+        """A step worth telling is done; `model` is the one that would be saved now."""
+
+    def end(self) -> None:
+        """The run stops, whatever the reason."""
+
+
+class ProgressBar:
+    """A line with loss, mIoU, images a second, memory, and the time that is left."""
+
+    def begin(self, first_step: int, max_iters: int) -> None:
+        """Show the bar."""
+        self.bar = tqdm(total=max_iters, initial=first_step, unit="step", dynamic_ncols=True)
+
+    def step(self, moment: StepReport, model: SwinUPerNet) -> None:
+        """Move it."""
+        figures = {
+            "loss": f"{moment.loss:.3f}",
+            "mIoU": f"{moment.miou:.3f}",
+            "images/s": f"{moment.images_per_second:.1f}",
+            "GB": f"{moment.memory_gb:.2f}",
+        }
+        self.bar.set_postfix(
+            figures | {name: f"{value:.3f}" for name, value in moment.scores.items()}, refresh=False
+        )
+        self.bar.update(moment.step + 1 - self.bar.n)
+
+    def end(self) -> None:
+        """Leave it on the screen."""
+        self.bar.close()
+
+
+class JsonLines:
+    """A text file with one JSON object a moment. A resumed run continues it without gaps or repetitions."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def begin(self, first_step: int, max_iters: int) -> None:
+        """Drop what a killed run wrote after its last saved state; it will be written again."""
+        kept = [line for line in _whole_lines(self.path) if json.loads(line)["step"] < first_step]
+        with replacing(self.path) as temporary:
+            temporary.write_text("".join(kept), encoding="utf-8")
+
+    def step(self, moment: StepReport, model: SwinUPerNet) -> None:
+        """Append a line; a disk that is full costs the line and not the run."""
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(moment)) + "\n")
+        except OSError as error:
+            _logger.warning(
+                "step %d could not be written to %s (%s); the run goes on.",
+                moment.step,
+                self.path.name,
+                error,
+            )
+
+    def end(self) -> None:
+        """Nothing is open between the lines."""
+
+
+class TensorBoard:
+    """Curves for TensorBoard.
+
+    Raises:
+        ImportError: TensorBoard is not installed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.folder, self.make_writer = folder, SummaryWriter
+
+    def begin(self, first_step: int, max_iters: int) -> None:
+        """Open the event file."""
+        self.writer: Any = self.make_writer(str(self.folder), purge_step=first_step)
+
+    def step(self, moment: StepReport, model: SwinUPerNet) -> None:
+        """Write every figure of the moment."""
+        figures: dict[str, Any] = asdict(moment)
+        for name, value in (figures.pop("scores") | figures).items():
+            self.writer.add_scalar(name, value, moment.step)
+
+    def end(self) -> None:
+        """Close the file."""
+        self.writer.close()
+
+
+def batch_miou(logits: Tensor, labels: Tensor) -> float:
+    """Mean intersection over union of one batch, over the classes that its labels or predictions hold.
+
+    Args:
+        logits: (B, K, H, W).
+        labels: (B, H, W), 0 to K - 1; other values are ignored. All ignored gives nan.
+    """
+    classes = logits.shape[1]
+    known = labels < classes
+    predicted, true = logits.argmax(dim=1)[known], labels[known]
+    pairs = torch.bincount(true * classes + predicted, minlength=classes**2).view(classes, classes)
+    intersection = pairs.diag()
+    union = pairs.sum(dim=0) + pairs.sum(dim=1) - intersection
+    return float((intersection[union > 0] / union[union > 0]).mean())
+
+
+def peak_memory_gb(device: torch.device) -> float:
+    """Largest memory used so far, in gigabytes: the GPU's, or the process's on a CPU (0 on Windows)."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e9
+    if sys.platform == "win32":
+        return 0.0
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kilobytes
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+
+
+def _whole_lines(path: Path) -> Iterable[str]:
+    """The lines of a file, without a last one that a kill cut off."""
+    if not path.is_file():
+        return []
+    return [
+        line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")
+    ]

@@ -1,0 +1,166 @@
+"""One step of training: forward, backward, and the update of everything that a run carries along."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.checkpoint import checkpoint
+
+from swinviz.errors import SwinvizError
+from swinviz.model.geometry import WindowGeometry
+from swinviz.model.swin import SwinBlock
+from swinviz.segmenter import SwinUPerNet
+from swinviz.training.distributed import DistributedContext, synchronize_batch_norm
+from swinviz.training.recipe import Objective, Recipe, make_optimizer
+from swinviz.training.stream import Sample
+
+__all__ = ["NotANumberError", "Step", "TrainStep", "seed_step"]
+
+
+class NotANumberError(SwinvizError, ArithmeticError):
+    """The loss is infinite, or not a number any more."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What came of a step.
+
+    Attributes:
+        loss: in nats a pixel, the mean over the batch and all processes.
+        logits: (B, K, H, W) of this process's last part of the batch.
+        labels: (B, H, W) of the same.
+    """
+
+    loss: float
+    logits: Tensor
+    labels: Tensor
+
+
+class TrainStep:
+    """A model and what its training needs: objective, optimizer, loss scaler, moving average.
+
+    Args:
+        model: trained in place.
+        recipe: how.
+        team: the processes that train together.
+        recompute: keep no activations inside the blocks, compute them again in the backward pass.
+        compiled: let torch.compile make it faster.
+    """
+
+    def __init__(
+        self,
+        model: SwinUPerNet,
+        recipe: Recipe,
+        team: DistributedContext,
+        *,
+        recompute: bool = False,
+        compiled: bool = False,
+    ) -> None:
+        self.model = model.to(team.device).train()
+        self.recipe, self.team = recipe, team
+        self.average = copy.deepcopy(model).eval() if recipe.ema_decay else model
+        self.optimizer = make_optimizer(model, recipe)
+        self.scaler = torch.amp.GradScaler(team.device.type, enabled=recipe.precision == "float16")
+        if team.world > 1:
+            synchronize_batch_norm(model)
+        if recompute:
+            recompute_blocks(model)
+        self.objective: Any = Objective(model, recipe.aux_weight)
+        if compiled:
+            self.objective = torch.compile(self.objective)
+        if team.world > 1:
+            self.objective = DistributedDataParallel(self.objective)
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """What has a state that must be saved, by name."""
+        parts = {"model": self.model, "optimizer": self.optimizer, "scaler": self.scaler}
+        return parts | ({"average": self.average} if self.recipe.ema_decay else {})
+
+    def step(self, step: int, parts: Iterator[Sample]) -> Step:
+        """Take step number `step` on the next batch.
+
+        Raises:
+            NotANumberError: the loss is not finite; the weights are still those before the step.
+        """
+        recipe, device = self.recipe, self.team.device
+        seed_step(recipe.seed, step, self.team.rank)
+        for group in self.optimizer.param_groups:
+            group["lr"] = recipe.rate(step)
+        total = torch.zeros((), device=device)
+        for _ in range(recipe.accumulate):
+            images, labels, names = next(parts)
+            images, labels = images.to(device), labels.to(device)
+            with torch.autocast(device.type, recipe.dtype, enabled=recipe.precision != "float32"):
+                loss, logits = self.objective(images, labels)
+            require_finite(loss.detach(), step, names, recipe)
+            self.scaler.scale(loss / recipe.accumulate).backward()
+            total += loss.detach() / recipe.accumulate
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad()
+        if recipe.ema_decay:
+            average_into(self.average, self.model, recipe.ema_decay, step)
+        return Step(float(self.team.mean(total)), logits, labels)
+
+
+def seed_step(seed: int, step: int, rank: int = 0) -> None:
+    """Seed torch's generators, which dropout and stochastic depth draw from, for one step of one process.
+
+    So a run needs no random state to be resumed, and takes the same step whatever came before it.
+    """
+    state = np.random.SeedSequence((seed, step, rank)).generate_state(1, np.uint64)
+    torch.manual_seed(int(state[0]))
+
+
+def average_into(average: nn.Module, model: nn.Module, decay: float, step: int) -> None:
+    """Move an exponential moving average of the weights and statistics one step on.
+
+    The decay grows from 0.1 to `decay`, so that the random weights of the start are soon forgotten.
+    """
+    weight = 1 - min(decay, (1 + step) / (10 + step))
+    with torch.no_grad():
+        for mean, value in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(value, weight)
+            else:
+                mean.copy_(value)
+
+
+class RecomputedBlock(SwinBlock):
+    """A block that keeps nothing but its input, and runs again in the backward pass (Chen et al. 2016)."""
+
+    def forward(self, x: Tensor, geometry: WindowGeometry) -> Tensor:
+        """Transform a map (B, H, W, C), as a `SwinBlock` does."""
+        if not self.training:
+            return super().forward(x, geometry)
+        return checkpoint(super().forward, x, geometry, use_reentrant=False)
+
+
+def recompute_blocks(model: nn.Module) -> None:
+    """Let every block of a model recompute its activations, keeping its names and weights."""
+    for module in model.modules():
+        if type(module) is SwinBlock:
+            module.__class__ = RecomputedBlock
+
+
+def require_finite(loss: Tensor, step: int, names: Sequence[str], recipe: Recipe) -> None:
+    """Stop at a loss that no gradient can mend.
+
+    Raises:
+        NotANumberError: naming the step, the images of the batch, and what to try.
+    """
+    if not torch.isfinite(loss):
+        half = recipe.precision == "float16"
+        raise NotANumberError(
+            f"The loss is {float(loss)} at step {step}, on {', '.join(names)}: look at these images and "
+            f"labels, or try a learning rate below {recipe.learning_rate:g}, a warm-up longer than "
+            f"{recipe.warmup_iters} steps{', or bfloat16' if half else ''}."
+        )

@@ -1,0 +1,47 @@
+"""Training on several processes: python -m torch.distributed.run ... training_processes.py FOLDER.
+
+Saves the weights after 20 steps without dropout, which draws other numbers in each process.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+
+from support.models import tiny_config
+from support.training_runs import Stripes, noisy
+from swinviz import SwinUPerNet
+from swinviz.training import DistributedContext, Recipe, RunOptions, distributed_context, train
+
+
+def without_chance(model: SwinUPerNet) -> SwinUPerNet:
+    for module in model.modules():
+        if hasattr(module, "rate"):
+            module.rate = 0.0
+        if isinstance(module, torch.nn.Dropout2d):
+            module.p = 0.0
+    return model
+
+
+def untrained() -> SwinUPerNet:
+    torch.manual_seed(0)
+    model = without_chance(SwinUPerNet(tiny_config()))
+    for norm in model.backbone.norms:
+        # The batch normalization after it takes this bias out again, so that its gradient is rounding noise,
+        # which AdamW's division by its own size would turn into steps of chance.
+        norm.bias.requires_grad_(False)
+    return model
+
+
+def run(folder: Path | None, team: DistributedContext | None = None, accumulate: int = 1) -> SwinUPerNet:
+    recipe = Recipe(learning_rate=1e-3, warmup_iters=5, max_iters=20, batch_size=8, accumulate=accumulate)
+    return train(untrained(), Stripes(), noisy, recipe, RunOptions(folder, save_every=0), team=team).model
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    with distributed_context("cpu") as joined:
+        trained = run(None, joined)
+        torch.save(trained.state_dict(), Path(sys.argv[1]) / f"rank{joined.rank}.pt")

@@ -1,0 +1,83 @@
+"""Two processes with half the batch each are one process with the whole batch."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as multiprocessing
+from support.training_processes import run, untrained
+from torch import nn
+
+from swinviz.training import DistributedContext
+from swinviz.training.distributed import SynchronizedBatchNorm2d, synchronize_batch_norm
+
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.mark.slow
+def test_two_gloo_processes_give_the_weights_of_one(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    path = os.pathsep.join([str(TESTS), str(TESTS.parent)])
+    subprocess.run(
+        [*command, str(TESTS / "support" / "training_processes.py"), str(tmp_path)],
+        check=True,
+        timeout=500,
+        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+    )
+    single = run(None)
+    first, second = (torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    apart = {name: float((first[name] - value).abs().max()) for name, value in single.state_dict().items()}
+    assert max(apart.values()) <= 1e-5, {name: value for name, value in apart.items() if value > 1e-5}
+    start = untrained().state_dict()["head.fusion.conv.weight"]
+    assert float((first["head.fusion.conv.weight"] - start).abs().max()) > 1e-3  # it did move
+
+
+def _normalize(rank: int, port: int, folder: str) -> None:
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    dist.init_process_group("gloo", rank=rank, world_size=2)
+    x = torch.load(f"{folder}/x.pt")[2 * rank : 2 * rank + 2].requires_grad_()
+    norm = SynchronizedBatchNorm2d(3)
+    y = norm(x)
+    (y * torch.load(f"{folder}/weight.pt")[2 * rank : 2 * rank + 2]).sum().backward()
+    torch.save((y.detach(), x.grad, norm.state_dict()), f"{folder}/{rank}.pt")
+    dist.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_synchronized_norm_equals_torchs_norm_of_the_whole_batch(tmp_path: Path) -> None:
+    x, weight = torch.randn(4, 3, 5, 2) * 3 + 1, torch.randn(4, 3, 5, 2)
+    torch.save(x, tmp_path / "x.pt"), torch.save(weight, tmp_path / "weight.pt")
+    multiprocessing.spawn(_normalize, (29541, str(tmp_path)), nprocs=2)
+    parts = [torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1)]
+    whole, norm = x.clone().requires_grad_(), nn.BatchNorm2d(3)
+    y = norm(whole)
+    (y * weight).sum().backward()
+    torch.testing.assert_close(torch.cat([part[0] for part in parts]), y.detach(), atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(torch.cat([part[1] for part in parts]), whole.grad, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(parts[0][2], dict(norm.state_dict()), atol=1e-6, rtol=1e-5)
+
+
+def test_synchronizing_keeps_weights_names_and_what_a_lone_process_computes() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
+    x = torch.randn(2, 3, 5, 5)
+    expected, names = model.eval()(x), list(model.state_dict())
+    synchronize_batch_norm(model)
+    assert isinstance(model[1], SynchronizedBatchNorm2d)
+    assert list(model.state_dict()) == names
+    assert torch.equal(model(x), expected)
+
+
+def test_lone_team_leads_and_never_waits() -> None:
+    team = DistributedContext()
+    assert team.is_main
+    assert team.any(True) is True
+    assert team.any(False) is False
+    assert float(team.mean(torch.tensor(3.0))) == 3.0
+    team.wait()
