@@ -1,8 +1,8 @@
 """The models that have a name: what each is made of, where its weights are, and what was published about it.
 
 The table is that of mmsegmentation's `configs/swin` (UPerNet, ADE20K, 512x512 crops, batch 16, 160k
-iterations), with the large model that only the hub has, and `nano`, which is this project's own and needs no
-network.
+iterations), with the large model that only the hub has, and `nano` and `outdoor`, which are this project's own and need
+no network.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from swinviz.model.config import Color, HeadConfig, ModelConfig, SwinConfig
+from swinviz.model.fast import accelerate
 from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["PRESETS", "Preset", "build"]
@@ -29,7 +30,7 @@ class Preset:
         backbone: shape of the backbone.
         parameters: number of weights, auxiliary head included.
         head: shape of the heads.
-        num_classes: 150 of ADE20K, or the scenes' for nano.
+        num_classes: 150 of ADE20K, or the own classes of a shipped model.
         scale: (long, short) side in pixels that images are resized to.
         file: name of the published file; its last 8 hex digits are the first of its sha256.
         hub_id: where the hub has the same weights, if it does.
@@ -39,6 +40,8 @@ class Preset:
         miou: published mean intersection over union on ADE20K's validation set, in percent.
         miou_ms_flip: the same, in percent, averaged over six scales and mirroring.
         license: license of the weights.
+        shipped: whether the package carries the weights.
+        knows: one line on what the model has seen.
     """
 
     name: str
@@ -56,6 +59,8 @@ class Preset:
     miou: float | None = None
     miou_ms_flip: float | None = None
     license: str = "Apache-2.0"
+    shipped: bool = False
+    knows: str = "Indoor and outdoor photographs, 150 classes (ADE20K)."
 
     @property
     def url(self) -> str:
@@ -108,7 +113,7 @@ def build(preset: Preset | str, classes: Sequence[str] = (), palette: Sequence[C
         KeyError: no preset has this name.
     """
     row = PRESETS[preset] if isinstance(preset, str) else preset
-    return SwinUPerNet(row.config(classes, palette))
+    return accelerate(SwinUPerNet(row.config(classes, palette)))
 
 
 _TINY = SwinConfig(96, (2, 2, 6, 2), (3, 6, 12, 24), 7)
@@ -127,6 +132,20 @@ _ROWS = (
         num_classes=18,
         scale=(512, 224),
         license="MIT",
+        shipped=True,
+        knows="Drawn scenes only.",
+    ),
+    Preset(
+        name="outdoor",
+        title="outdoor, trained on photographs of streets and landscapes",
+        backbone=SwinConfig(32, (2, 2, 4, 2), (2, 4, 8, 16), 7, drop_path_rate=0.1),
+        parameters=3_360_304,
+        head=HeadConfig(channels=64, aux_channels=32),
+        num_classes=18,
+        scale=(640, 288),
+        license="non-commercial research",
+        shipped=True,
+        knows="Outdoor photographs: streets, buildings, landscapes. Rooms and close-ups it does not know.",
     ),
     Preset(
         name="swin-t",
@@ -211,4 +230,4 @@ _ROWS = (
 )
 
 PRESETS: Mapping[str, Preset] = MappingProxyType({row.name: row for row in _ROWS})
-"""Every named model, nano first, then in the order of the published table."""
+"""Every named model, the shipped ones first, then in the order of the published table."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from swinviz import inference
 from swinviz.model.config import ModelConfig
-from swinviz.model.fast.folding import cache_bias, fold_batch_norms, use_fast_convolutions
+from swinviz.model.fast import accelerate_inference
 from swinviz.model.hooks import hooks_active
 from swinviz.model.swin import SwinTransformer
 from swinviz.model.upernet import FCNHead, UPerHead
@@ -104,10 +104,7 @@ class SwinUPerNet(nn.Module):
             The copy, in evaluation mode.
         """
         model = copy.deepcopy(self).eval().requires_grad_(False)
-        fold_batch_norms(model)
-        cache_bias(model)
-        if self.device.type == "cpu" and not channels_last:
-            use_fast_convolutions(model)
+        accelerate_inference(model, winograd=self.device.type == "cpu" and not channels_last)
         model.to(dtype=dtype)
         if channels_last:
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's types

@@ -7,6 +7,7 @@ pyramid pooling and the way down the pyramid, is cheap and computed whole. Nothi
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -14,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from swinviz.model.upernet import ConvBlock, UPerHead
-from swinviz.model.upsampling import upsample
+from swinviz.model.upsampling import bilinear_matrix, upsample
 
 __all__ = ["Region", "decode_region", "fusion_shares", "region_of"]
 
@@ -59,8 +60,6 @@ def decode_region(head: UPerHead, features: list[Tensor], region: Region) -> Ten
     True
     """
     fused = torch.stack(fusion_shares(head, features, region)).sum(dim=0)
-    if head.fusion.conv.bias is not None:  # a folded model's
-        fused = fused + head.fusion.conv.bias[:, None, None]
     fused = head.fusion.output(F.relu(head.fusion.bn(fused)))
     return head.logits(head.classifier(fused))
 
@@ -88,11 +87,12 @@ def fusion_shares(head: UPerHead, features: list[Tensor], region: Region) -> lis
         read.top - region.top + 1,
         region.bottom + 1 - read.bottom,
     )
+    resized = partial(bilinear_matrix, dtype=features[0].dtype, device=features[0].device)
     shares = []
     kernels = head.fusion.conv.weight.chunk(len(laterals), dim=1)
     for level, (lateral, kernel) in enumerate(zip(laterals, kernels, strict=True)):
-        vertical = _upsampling(lateral.shape[-2], height, lateral)[read.top : read.bottom]
-        horizontal = _upsampling(lateral.shape[-1], width, lateral)[read.left : read.right]
+        vertical = resized(lateral.shape[-2], height)[read.top : read.bottom]
+        horizontal = resized(lateral.shape[-1], width)[read.left : read.right]
         (top, bottom), (left, right) = _support(vertical), _support(horizontal)
         source = Region(top, left, bottom, right)
         if level < len(head.fpn):
@@ -108,12 +108,6 @@ def fusion_shares(head: UPerHead, features: list[Tensor], region: Region) -> lis
         share = F.conv2d(F.pad(upsampled, missing), kernel)
         shares.append(head.fusion.points[level](share))
     return shares
-
-
-def _upsampling(length: int, size: int, like: Tensor) -> Tensor:
-    """Upsampling one axis from `length` to `size`, as a matrix (size, length)."""
-    unit = torch.eye(length, dtype=like.dtype, device=like.device)[None]
-    return F.interpolate(unit, size=size, mode="linear", align_corners=False)[0].t()
 
 
 def _support(matrix: Tensor) -> tuple[int, int]:

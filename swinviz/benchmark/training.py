@@ -5,28 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from swinviz.benchmark.inference import transformers_model
 from swinviz.benchmark.measurement import Benchmark, Run, hold, shape_of
-from swinviz.model.upernet import Fusion
-from swinviz.model.upsampling import upsample
+from swinviz.model.fast import accelerate
 from swinviz.segmenter import SwinUPerNet
 from swinviz.training.recipe import Objective
 
 __all__ = ["training_contest"]
-
-
-class PlainFusion(Fusion):
-    """The fusion as mmsegmentation writes it: upsample every level, concatenate, convolve."""
-
-    def convolve(self, levels: list[Tensor]) -> Tensor:
-        """Fuse maps (B, C, h_i, w_i), finest first, into (B, C, h_0, w_0)."""
-        size = levels[0].shape[-2:]
-        together = torch.cat([upsample(level, size) for level in levels], dim=1)
-        return F.conv2d(together, self.conv.weight, padding=1)
 
 
 def training_contest(
@@ -54,10 +41,7 @@ def training_contest(
     Raises:
         SwinvizError: `peer` is asked for and transformers is not installed.
     """
-    ours, plain = _steady_copy(model), _steady_copy(model)
-    fusion = plain.head.fusion
-    plain.head.fusion = PlainFusion(model.config.head.channels, len(fusion.points)).to(model.device)
-    plain.head.fusion.load_state_dict(fusion.state_dict())
+    ours, plain = accelerate(_steady_copy(model)), _steady_copy(model)
     runs = {
         "written plainly": _step(plain, lambda: Objective(plain, 0.4)(images, labels)[0]),
         "swinviz": _step(ours, lambda: Objective(ours, 0.4)(images, labels)[0]),

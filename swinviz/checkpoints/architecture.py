@@ -16,6 +16,7 @@ from torch.overrides import TorchFunctionMode
 from swinviz.checkpoints.errors import first_line
 from swinviz.errors import CheckpointError
 from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
+from swinviz.model.fast import accelerate
 from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["assemble", "check_values", "compare", "read_backbone", "read_heads"]
@@ -172,7 +173,7 @@ def assemble(config: ModelConfig, tensors: dict[str, Tensor]) -> SwinUPerNet:
         raise CheckpointError(f"it describes {config.backbone}, but holds the tensors of {stored}.")
     try:
         with _WeightsWithoutMemory():
-            model = SwinUPerNet(config)
+            model = accelerate(SwinUPerNet(config))
     except (RuntimeError, TypeError, ValueError, OverflowError) as error:
         raise CheckpointError(f"it describes a model that cannot be built ({first_line(error)}).") from error
     expected = model.state_dict()

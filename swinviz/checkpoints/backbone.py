@@ -15,6 +15,7 @@ from swinviz.checkpoints.keys import translate
 from swinviz.checkpoints.loading import locate
 from swinviz.checkpoints.reading import read
 from swinviz.model.config import ModelConfig
+from swinviz.model.fast import accelerate
 from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["load_backbone", "resize_bias_table"]
@@ -46,7 +47,7 @@ def load_backbone(
         DownloadError, FileNotFoundError: as `load`.
     """
     if isinstance(model, ModelConfig):
-        model = SwinUPerNet(model)
+        model = accelerate(SwinUPerNet(model))
     path = locate(source, progress=progress)
     contents = read(path)
     with blaming(path):

@@ -44,8 +44,7 @@ class WindowAttention(nn.Module):
     """Multi-head self-attention inside each window, with a learned bias for each relative position.
 
     Hook points: q, k, v (B, nW, nH, N, d), bias (nH, N, N), mask (nW, N, N), scores and pattern
-    (B, nW, nH, N, N), head_out (B, nW, nH, N, d). The fused kernel is used unless somebody listens to scores
-    or pattern, which it never makes.
+    (B, nW, nH, N, N), head_out (B, nW, nH, N, d).
     """
 
     def __init__(self, channels: int, num_heads: int, window_size: int) -> None:
@@ -63,18 +62,21 @@ class WindowAttention(nn.Module):
         self.q, self.k, self.v = HookPoint(), HookPoint(), HookPoint()
         self.bias, self.mask = HookPoint(), HookPoint()
         self.scores, self.pattern, self.head_out = HookPoint(), HookPoint(), HookPoint()
-        self.bias_cache: dict[tuple[object, ...], Tensor] | None = None  # see swinviz.model.fast.folding
 
     def forward(self, windows: Tensor, geometry: WindowGeometry) -> Tensor:
         """Attend inside each window: (B, nW, N, C) -> (B, nW, N, C)."""
         qkv = self.qkv(windows).view(*windows.shape[:3], 3, self.num_heads, -1)  # B nW N 3 nH d
         q, k, v = qkv.permute(3, 0, 1, 4, 2, 5)  # 3 of B nW nH N d
         q, k, v = self.q(q, geometry), self.k(k, geometry), self.v(v, geometry)
-        bias = self.cached_position_bias(geometry).to(q.dtype)  # nH N N, or nW nH N N when shifted
-        explicit = self.scores.active or self.pattern.active
-        attend = self.attend_explicitly if explicit else self.attend_fused
-        out = self.head_out(attend(q, k, v, bias, geometry), geometry)  # B nW nH N d
+        bias = self.position_bias(geometry).to(q.dtype)  # nH N N, or nW nH N N when shifted
+        out = self.head_out(self.attend(q, k, v, bias, geometry), geometry)  # B nW nH N d
         return self.proj(out.transpose(2, 3).flatten(3))  # B nW N C
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor, geometry: WindowGeometry) -> Tensor:
+        """Mix the values by attention: q, k, v and the result are (B, nW, nH, N, d)."""
+        scores = self.scores((q * self.scale) @ k.transpose(-2, -1) + bias, geometry)  # B nW nH N N
+        pattern = self.pattern(scores.softmax(dim=-1), geometry)  # B nW nH N N
+        return pattern @ v  # B nW nH N d
 
     def position_bias(self, geometry: WindowGeometry) -> Tensor:
         """Return what is added to the scores: the learned bias, and the mask where the window is shifted.
@@ -88,41 +90,6 @@ class WindowAttention(nn.Module):
             return bias  # the mask is zero everywhere
         mask = self.mask(geometry.mask(bias.device), geometry)  # nW N N
         return bias + mask.to(bias.dtype)[:, None]  # nW nH N N
-
-    def cached_position_bias(self, geometry: WindowGeometry) -> Tensor:
-        """Return `position_bias` (same shape), from what is kept where nobody listens to its parts."""
-        kept, table = self.bias_cache, self.relative_position_bias_table
-        if kept is None or self.bias.active or self.mask.active or torch.compiler.is_compiling():
-            return self.position_bias(geometry)
-        key = (geometry, table.device, table.dtype)
-        bias = kept.get(key)  # once: another thread may clear what is kept at any moment
-        if bias is None:
-            if len(kept) >= 2:  # a live picture changes its size now and then; old sizes need not stay
-                kept.clear()
-            bias = kept[key] = self.position_bias(geometry).detach()
-        return bias
-
-    def attend_explicitly(
-        self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor, geometry: WindowGeometry
-    ) -> Tensor:
-        """Attention step by step, so that scores and pattern exist to be read and edited.
-
-        q, k, v and the result are (B, nW, nH, N, d); `bias` is what `position_bias` gives.
-        """
-        scores = self.scores((q * self.scale) @ k.transpose(-2, -1) + bias, geometry)  # B nW nH N N
-        pattern = self.pattern(scores.softmax(dim=-1), geometry)  # B nW nH N N
-        return pattern @ v  # B nW nH N d
-
-    def attend_fused(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor, geometry: WindowGeometry) -> Tensor:
-        """The same, with the same shapes, in one kernel, which takes windows as a longer batch."""
-        batch = q.shape[:2]
-        if bias.ndim == 3:
-            bias = bias[None]  # 1 nH N N: PyTorch's kernel for CPUs takes no mask of three axes
-        elif batch[0] > 1:
-            bias = bias.expand(*batch, *bias.shape[1:]).flatten(0, 1)  # B*nW nH N N
-        q, k, v = q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1)  # B*nW nH N d
-        out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=self.scale)
-        return out.view(*batch, *out.shape[1:])  # B nW nH N d
 
 
 class MLP(nn.Module):

@@ -7,16 +7,13 @@ convolution over all levels, at the finest resolution, decides.
 
 from __future__ import annotations
 
-from functools import partial
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from swinviz.model.config import HeadConfig
-from swinviz.model.fast.winograd import WINOGRAD_GAIN, convolve_3x3, use_winograd
 from swinviz.model.hooks import HookPoint
-from swinviz.model.upsampling import add_upsampled, conv_upsampled, upsample, use_conv_upsampled
+from swinviz.model.upsampling import upsample
 
 __all__ = ["ConvBlock", "FCNHead", "Fusion", "UPerHead"]
 
@@ -29,20 +26,10 @@ class ConvBlock(nn.Module):
         self.conv = nn.Conv2d(in_channels, channels, kernel_size, padding=kernel_size // 2, bias=False)
         self.bn = nn.BatchNorm2d(channels)
         self.output = HookPoint()
-        self.fast = False  # see swinviz.model.fast.folding
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in_channels, h, w) -> (B, channels, h, w), never negative."""
-        return self.output(F.relu(self.bn(self.convolve(x)), inplace=True))
-
-    def convolve(self, x: Tensor) -> Tensor:
-        """(B, in_channels, h, w) -> (B, channels, h, w)."""
-        if not self.fast:
-            return self.conv(x)
-        if self.conv.kernel_size == (3, 3):
-            return convolve_3x3(x, self.conv.weight, self.conv.bias)
-        # The backbone's maps have their channels innermost; what follows is quicker on planes.
-        return self.conv(x.contiguous())
+        return self.output(F.relu(self.bn(self.conv(x)), inplace=True))
 
 
 class Fusion(nn.Module):
@@ -60,53 +47,22 @@ class Fusion(nn.Module):
         for level, point in enumerate(self.points):
             self.add_module(str(level), point)
         self.output = HookPoint()
-        self.fast = False  # see swinviz.model.fast.folding
 
     def forward(self, levels: list[Tensor]) -> Tensor:
         """Fuse maps (B, C, h_i, w_i), finest first, into (B, C, h_0, w_0)."""
-        if any(point.active for point in self.points):
-            fused = torch.stack(self.shares(levels)).sum(dim=0)
-            if self.conv.bias is not None:  # a folded model's
-                fused = fused + self.conv.bias[:, None, None]
-        else:
-            fused = self.convolve(levels)
-        return self.output(F.relu(self.bn(fused), inplace=True))
+        return self.output(F.relu(self.bn(self.fuse(levels)), inplace=True))
 
-    def convolve(self, levels: list[Tensor]) -> Tensor:
-        """Convolve the upsampled levels into (B, C, h_0, w_0), each in the cheaper of the two exact ways.
-
-        Args:
-            levels: (B, C, h_i, w_i), finest first.
-        """
-        size = levels[0].shape[-2:]
-        weights = self.conv.weight.chunk(len(levels), dim=1)
-        fast = self.fast and use_winograd(levels[0], weights[0])
-        gain = WINOGRAD_GAIN if fast else 1.0
-        small: list[tuple[Tensor, Tensor]] = []
-        large: list[tuple[Tensor, Tensor]] = []
-        for level, weight in zip(levels, weights, strict=True):
-            (small if use_conv_upsampled(level, weight, size, gain) else large).append((level, weight))
-        together = _joined([upsample(level, size) for level, _ in large])
-        weight = _joined([weight for _, weight in large])
-        convolve = convolve_3x3 if fast else partial(F.conv2d, padding=1)
-        fused = convolve(together, weight, self.conv.bias)
-        for level, weight in small:
-            fused = conv_upsampled(level, weight, size, add_to=fused)
-        return fused
-
-    def shares(self, levels: list[Tensor]) -> list[Tensor]:
-        """Split the convolution's result into what each level adds: a list of (B, C, h_0, w_0)."""
-        size = levels[0].shape[-2:]
-        weights = self.conv.weight.chunk(len(levels), dim=1)
-        return [
-            point(F.conv2d(upsample(level, size), weight, padding=1))
-            for point, level, weight in zip(self.points, levels, weights, strict=True)
+    def fuse(self, levels: list[Tensor]) -> Tensor:
+        """Convolve maps (B, C, h_i, w_i), finest first, into (B, C, h_0, w_0): the sum of their shares."""
+        upsampled = [upsample(level, levels[0].shape[-2:]) for level in levels]
+        if not any(point.active for point in self.points):
+            return self.conv(torch.cat(upsampled, dim=1))
+        kernels = self.conv.weight.chunk(len(levels), dim=1)  # one a level
+        shares = [
+            point(F.conv2d(level, kernel, padding=1))
+            for point, level, kernel in zip(self.points, upsampled, kernels, strict=True)
         ]
-
-
-def _joined(parts: list[Tensor]) -> Tensor:
-    """Concatenate along the channels; one part is not copied."""
-    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+        return torch.stack(shares).sum(dim=0)
 
 
 class UPerHead(nn.Module):
@@ -134,7 +90,8 @@ class UPerHead(nn.Module):
         laterals = [block(x) for block, x in zip(self.lateral, features, strict=False)]
         laterals.append(self.pool_pyramid(features[-1]))
         for finer in reversed(range(len(laterals) - 1)):  # from coarse to fine
-            laterals[finer] = add_upsampled(laterals[finer], laterals[finer + 1])
+            coarser = upsample(laterals[finer + 1], laterals[finer].shape[-2:])
+            laterals[finer] = laterals[finer] + coarser
         levels = [block(x) for block, x in zip(self.fpn, laterals, strict=False)]
         fused = self.fusion([*levels, laterals[-1]])
         return self.logits(self.classifier(self.dropout(fused)))

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from swinviz.model.config import Color
+from swinviz.model.fast import accelerate
 from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["with_classes"]
@@ -28,7 +29,8 @@ def with_classes(model: SwinUPerNet, classes: Sequence[str], palette: Sequence[C
     Returns:
         A new model; the same weights everywhere if the classes are the same.
     """
-    adapted = SwinUPerNet(replace(model.config, classes=tuple(classes), palette=tuple(palette)))
+    config = replace(model.config, classes=tuple(classes), palette=tuple(palette))
+    adapted = accelerate(SwinUPerNet(config))
     adapted = adapted.to(model.device, model.dtype).train(model.training)
     kept = {name: value for name, value in model.state_dict().items() if "classifier" not in name}
     adapted.load_state_dict(kept, strict=False)

@@ -11,8 +11,9 @@ from support.models import tiny_model
 from torch import Tensor
 
 from swinviz import SwinConfig, SwinUPerNet, capture
+from swinviz.model.fast import accelerate
 from swinviz.model.geometry import WindowGeometry
-from swinviz.model.swin import DropPath, PatchMerging, SwinBlock, SwinTransformer
+from swinviz.model.swin import DropPath, PatchMerging, SwinBlock, SwinTransformer, WindowAttention
 
 SIZES = [(32, 32), (37, 70), (130, 61), (5, 200)]
 
@@ -20,7 +21,7 @@ SIZES = [(32, 32), (37, 70), (130, 61), (5, 200)]
 @pytest.mark.parametrize("window", [4, 7])
 @pytest.mark.parametrize("size", SIZES)
 def test_explicit_attention_equals_the_fused_kernel(size: tuple[int, int], window: int) -> None:
-    model, images = tiny_model(window), torch.randn(2, 3, *size)
+    model, images = accelerate(tiny_model(window)), torch.randn(2, 3, *size)
     with torch.no_grad():
         fused = model.features(images)
         with capture(model, "*.pattern"):
@@ -30,14 +31,11 @@ def test_explicit_attention_equals_the_fused_kernel(size: tuple[int, int], windo
 
 
 def test_only_the_blocks_that_are_looked_at_leave_the_fused_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
-    from swinviz.model.swin import WindowAttention
-
-    calls = []
-    explicit = WindowAttention.attend_explicitly
+    calls, explicit = [], WindowAttention.attend
     monkeypatch.setattr(
-        WindowAttention, "attend_explicitly", lambda self, *args: calls.append(self) or explicit(self, *args)
+        WindowAttention, "attend", lambda self, *args: calls.append(self) or explicit(self, *args)
     )
-    model = tiny_model()
+    model = accelerate(tiny_model())
     with torch.no_grad(), capture(model, "stages.2.blocks.1.attn.pattern"):
         model(torch.randn(1, 3, 64, 64))
     assert calls == [model.backbone.stages[2].blocks[1].attn]

@@ -24,14 +24,13 @@ def model() -> SwinUPerNet:
 
 
 @pytest.mark.parametrize("size", [(64, 64), (45, 70), (1, 1), (119, 150)])
-def test_the_folded_copy_gives_the_same_logits_and_holds_no_batch_norm(
-    model: SwinUPerNet, size: tuple[int, int]
-) -> None:
+def test_the_folded_copy_gives_the_same_logits(model: SwinUPerNet, size: tuple[int, int]) -> None:
     images, folded = torch.randn(2, 3, *size), model.for_inference()
-    assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
+    norms = [name for name, module in folded.named_modules() if isinstance(module, nn.BatchNorm2d)]
+    assert norms == ["head.fusion.bn"]  # its shares are hook points, which folding would scale
     with torch.no_grad():
         expected = model(images)
-        for _ in range(2):  # the second time from kept tables
+        for _ in range(2):  # the second time from the bias cache
             torch.testing.assert_close(folded(images), expected, atol=1e-4, rtol=1e-4)
         aux = model.aux(model.features(images)[2])
         torch.testing.assert_close(folded.aux(folded.features(images)[2]), aux, atol=1e-4, rtol=1e-4)
@@ -45,7 +44,7 @@ def test_the_model_itself_stays_as_it_was(model: SwinUPerNet) -> None:
     assert model.head.fusion.conv.weight.requires_grad
 
 
-def test_sizes_do_not_mix_in_the_kept_tables(model: SwinUPerNet) -> None:
+def test_sizes_do_not_mix_in_the_bias_cache(model: SwinUPerNet) -> None:
     folded = model.for_inference()
     sizes = [(64, 64), (45, 70), (70, 45), (33, 33), (90, 31), (64, 64)]
     with torch.no_grad():
@@ -53,6 +52,22 @@ def test_sizes_do_not_mix_in_the_kept_tables(model: SwinUPerNet) -> None:
             images = torch.randn(1, 3, *size)
             torch.testing.assert_close(folded(images), model(images), atol=1e-4, rtol=1e-4)
     assert len(folded.backbone.stages[0].blocks[1].attn.bias_cache) <= 2
+
+
+def test_the_fusions_shares_in_the_copy_are_the_models(model: SwinUPerNet) -> None:
+    images, folded = torch.randn(2, 3, 45, 70), model.for_inference()
+    with (
+        torch.no_grad(),
+        capture(model, "head.fusion.?") as expected,
+        capture(folded, "head.fusion.?") as seen,
+    ):
+        logits = model(images)
+        folded(images)
+    for name, share in expected.items():
+        torch.testing.assert_close(seen[name], share, atol=1e-4, rtol=1e-4)
+    given = {name: lambda _, hook: expected[hook.name] for name in expected}
+    with torch.no_grad(), edit(folded, given):
+        torch.testing.assert_close(folded(images), logits, atol=1e-4, rtol=1e-4)
 
 
 def test_the_copy_can_be_captured_and_edited(model: SwinUPerNet) -> None:
