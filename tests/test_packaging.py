@@ -126,6 +126,15 @@ def test_documentation_of_tests_names_modules_that_exist(repository: Path) -> No
     assert not [name for name in named if not (repository / "tests" / f"{name}.py").is_file()]
 
 
+def test_contributing_lists_the_modules_in_the_order_of_the_import_contract(repository: Path) -> None:
+    contracts = tomllib.loads((repository / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    order = [layer for layer in reversed(contracts[0]["layers"]) if not layer.startswith("(")]
+    page = (repository / "CONTRIBUTING.md").read_text()
+    rows = re.findall(r"^\| (`.*?) \|", page, flags=re.MULTILINE)
+    listed = [name.rstrip("/") for row in rows for name in re.findall(r"`(.+?)`", row)]
+    assert [name for name in listed if "/" not in name] == order
+
+
 def test_ci_script_can_be_run_and_stops_at_the_first_failure(repository: Path) -> None:
     script = repository / ".ci" / "run"
     assert script.stat().st_mode & stat.S_IXUSR
@@ -176,7 +185,8 @@ assert swinviz.__file__.startswith(sys.argv[1]), swinviz.__file__
 model, photo = swinviz.load("nano"), np.zeros((64, 96, 3), np.uint8)
 with swinviz.capture(model, "stages.0.blocks.0.attn.pattern") as seen:
     model.segment(photo).save("schräges Bild.png")
-swinviz.attention_to_image(seen["stages.0.blocks.0.attn.pattern"], query=(3, 4))
+name = "stages.0.blocks.0.attn.pattern"
+swinviz.attention_to_image(seen[name], seen.geometries[name], query=(3, 4))
 save_html(Session(model, photo), "seen.html")
 assert main(["doctor"]) == 0
 for command in ("segment", "attend"):
