@@ -8,7 +8,9 @@ from pathlib import Path
 import torch
 
 from swinviz.attention import attention_to_image, model_input
-from swinviz.cli.common import PRECISIONS, add_model_arguments, load_model, output_folder
+from swinviz.checkpoints import load
+from swinviz.cli.common import add_model_arguments, output_folder
+from swinviz.devices import PRECISIONS, parse_device
 from swinviz.explorer import Session, save_html
 from swinviz.files import replacing
 from swinviz.images import read_image
@@ -44,9 +46,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Draw what a pixel attends to in one block, in image coordinates, with its window's true rectangles."""
     from swinviz.plots import plot_attention  # matplotlib takes a while to import
 
+    device = parse_device(arguments.device)
     image = read_image(arguments.image)
     folder = output_folder(arguments.output)
-    model = load_model(arguments)
+    model = load(arguments.model, device=device)
     name = _block_name(model, arguments.stage, arguments.block)
     x, projection = model_input(model, image)
     column, row = arguments.at or (image.shape[1] // 2, image.shape[0] // 2)

@@ -19,8 +19,9 @@ from swinviz.benchmark import (
     scaling,
     training_contest,
 )
-from swinviz.cli.common import best_device, output_folder
+from swinviz.cli.common import DEVICE_HELP, output_folder
 from swinviz.data.labels import ADE20K_CLASSES
+from swinviz.devices import parse_device
 from swinviz.evaluation.cost import device_name
 from swinviz.files import replacing
 from swinviz.presets import PRESETS, Preset, build
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"what to measure: {', '.join(PARTS)} (training takes minutes); by default the first three",
     )
     parser.add_argument("--preset", choices=PRESETS, default="swin-t", help="architecture (random weights)")
-    parser.add_argument("--device", help="cpu, cuda, mps; by default the best there is")
+    parser.add_argument("--device", help=DEVICE_HELP)
     parser.add_argument("--size", type=int, default=512, help="side of the square input, in pixels")
     parser.add_argument("--batch", type=int, default=1, help="images at a time; training takes at least 2")
     parser.add_argument("--rounds", type=int, default=7, help="how often each contestant runs")
@@ -63,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ValueError(f"there is nothing called {unknown[0]} to measure: choose of {', '.join(PARTS)}.")
     preset = PRESETS[arguments.preset]
     classes = ADE20K_CLASSES if preset.num_classes == len(ADE20K_CLASSES) else ()
-    model = build(preset, classes).eval().to(arguments.device or best_device())
+    model = build(preset, classes).eval().to(parse_device(arguments.device))
     roof = roof_gflops(model.device)
     print(f"{preset.title}, {device_name(model.device)}{_published(preset)}")
     print(f"roof: {roof:.0f} GFLOP/s, a plain 3x3 convolution of 512 channels")

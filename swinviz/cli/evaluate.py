@@ -7,11 +7,13 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from swinviz.cli.common import PRECISIONS, add_model_arguments, best_device, load_model, output_folder
+from swinviz.checkpoints import load
+from swinviz.cli.common import add_model_arguments, output_folder
 from swinviz.data.ade20k import ADE20K
 from swinviz.data.folder import Folder
 from swinviz.data.pairs import LabeledImages
 from swinviz.data.scenes import Scenes
+from swinviz.devices import PRECISIONS, parse_device
 from swinviz.errors import DatasetError
 from swinviz.evaluation import Report, evaluate, measure_cost
 from swinviz.files import replacing
@@ -55,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         check = open_dataset(arguments.data, arguments.split, strict=False).check()
         print(check)
         return 0 if check.ok else 1
+    device = parse_device(arguments.device)
     options = InferenceOptions(
         mode="slide" if arguments.slide else "whole", precision=PRECISIONS[arguments.precision]
     )
@@ -63,9 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     scenes = arguments.data == "scenes"
     dataset: LabeledImages | Scenes
     dataset = Scenes("val", length=500) if scenes else open_dataset(arguments.data, arguments.split)
-    if arguments.device is None and best_device() == "cuda":
-        arguments.device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
-    model = load_model(arguments)
+    model = load(arguments.model, device=device)
     folder = output_folder(arguments.output) if arguments.output else None
     report = evaluate(
         model,

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from swinviz.cli.common import PRECISIONS, add_model_arguments, load_model, output_folder
+from swinviz.checkpoints import load
+from swinviz.cli.common import add_model_arguments, output_folder
+from swinviz.devices import PRECISIONS, parse_device
 from swinviz.errors import ImageError
 from swinviz.files import replacing
 from swinviz.images import save_image
@@ -40,8 +42,9 @@ def run(arguments: argparse.Namespace) -> int:
     options = InferenceOptions(mode=arguments.mode, precision=PRECISIONS[arguments.precision])
     if arguments.ms_flip:
         options = replace(options, scales=MULTI_SCALE, flip=True)
+    device = parse_device(arguments.device)
     folder = output_folder(arguments.output)
-    model = load_model(arguments)
+    model = load(arguments.model, device=device)
     code = 0
     for path in tqdm(arguments.images, unit="image", disable=len(arguments.images) == 1):
         try:

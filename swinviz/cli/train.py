@@ -11,6 +11,7 @@ from swinviz.checkpoints import load, load_backbone
 from swinviz.cli.common import output_folder
 from swinviz.cli.evaluate import open_dataset
 from swinviz.data.ade20k import ADE20K
+from swinviz.devices import PRECISIONS, parse_device
 from swinviz.evaluation import evaluate
 from swinviz.presets import PRESETS, Preset, build
 from swinviz.segmenter import SwinUPerNet
@@ -25,7 +26,6 @@ from swinviz.training import (
     train,
 )
 from swinviz.training.classes import with_classes
-from swinviz.training.recipe import PRECISIONS
 from swinviz.training.tasks import UNPADDED, Task, ade20k_task, finetuning_task, scenes_task
 
 __all__ = ["add_arguments", "run"]
@@ -83,6 +83,8 @@ def run(arguments: argparse.Namespace) -> int:
     Returns:
         0; 130 if a signal stopped the run, which the same command continues.
     """
+    if arguments.device:
+        parse_device(arguments.device)  # before anything is loaded or written
     task = _with_changes(_plan(arguments), arguments)
     folder = output_folder(arguments.output)
     options = RunOptions(
@@ -167,10 +169,14 @@ def _with_changes(task: Task, arguments: argparse.Namespace) -> Task:
     """Put the recipe's numbers that were given in place of its own."""
     names = Recipe.__dataclass_fields__
     changes = {name: value for name, value in vars(arguments).items() if name in names and value is not None}
-    if changes.get("max_iters", task.recipe.max_iters) <= changes.get(
-        "warmup_iters", task.recipe.warmup_iters
-    ):
-        changes["warmup_iters"] = changes["max_iters"] // 10
+    steps = changes.get("max_iters", task.recipe.max_iters)
+    if arguments.warmup_iters is None:
+        if task.recipe.warmup_iters >= steps:
+            changes["warmup_iters"] = steps // 10
+    elif arguments.warmup_iters >= steps:
+        raise ValueError(
+            f"--warmup is {arguments.warmup_iters}, but there are {steps} steps in all: choose fewer."
+        )
     side = arguments.crop
     transform = replace(task.transform, crop=(side, side)) if side else task.transform
     return replace(task, recipe=replace(task.recipe, **changes), transform=transform)

@@ -12,6 +12,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 
+from swinviz.devices import parse_device
+
 __all__ = ["DistributedContext", "SynchronizedBatchNorm2d", "distributed_context", "synchronize_batch_norm"]
 
 
@@ -63,11 +65,11 @@ def distributed_context(device: torch.device | str | None = None) -> Iterator[Di
 
     Yields:
         The team. NCCL connects it on GPUs, gloo on CPUs.
+
+    Raises:
+        ValueError: there is no such device.
     """
-    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
-    if device is None:
-        device = f"cuda:{local_rank}" if torch.cuda.is_available() else "cpu"
-    device = torch.device(device)
+    device = parse_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     if "RANK" not in os.environ:
         yield DistributedContext(device=device)
         return

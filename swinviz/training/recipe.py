@@ -14,14 +14,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from swinviz.data.pairs import IGNORE_INDEX
+from swinviz.devices import PRECISIONS
 from swinviz.segmenter import SwinUPerNet
 
-__all__ = ["PRECISIONS", "RECIPES", "Objective", "Recipe", "make_optimizer", "parameter_groups", "pixel_loss"]
-
+__all__ = ["RECIPES", "Objective", "Recipe", "make_optimizer", "parameter_groups", "pixel_loss"]
 
 _UNDECAYED = ("norm", "relative_position_bias_table", "absolute_pos_embed")
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-"""Arithmetic of the forward pass, by the names that a recipe knows."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +94,8 @@ class Recipe:
         return falling * (1 - (1 - step / self.warmup_iters) * (1 - self.warmup_ratio))
 
     @property
-    def dtype(self) -> torch.dtype:
-        """Type that matrix products are computed in."""
+    def autocast_dtype(self) -> torch.dtype | None:
+        """Type that matrix products are computed in; None for that of the weights."""
         return PRECISIONS[self.precision]
 
 

@@ -90,7 +90,7 @@ class TrainStep:
         Raises:
             NotANumberError: the loss is not finite; the weights are still those before the step.
         """
-        recipe, device = self.recipe, self.team.device
+        recipe, device, dtype = self.recipe, self.team.device, self.recipe.autocast_dtype
         seed_step(recipe.seed, step, self.team.rank)
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.rate(step)
@@ -98,7 +98,7 @@ class TrainStep:
         for _ in range(recipe.accumulate):
             images, labels, names = next(parts)
             images, labels = images.to(device), labels.to(device)
-            with torch.autocast(device.type, recipe.dtype, enabled=recipe.precision != "float32"):
+            with torch.autocast(device.type, dtype, enabled=dtype is not None):
                 loss, logits = self.objective(images, labels)
             require_finite(loss.detach(), step, names, recipe)
             self.scaler.scale(loss / recipe.accumulate).backward()

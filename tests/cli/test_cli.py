@@ -121,6 +121,33 @@ def test_a_model_that_is_not_there_is_one_sentence(
     assert errors.count("\n") == 1
 
 
+@pytest.mark.parametrize("command", ["segment", "attend", "evaluate", "train", "bench"])
+@pytest.mark.parametrize("device", ["foo", "cuda:99", "meta"])
+def test_a_device_that_is_not_there_is_one_sentence(
+    command: str,
+    device: str,
+    weights: str,
+    photo: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for folder, shape in (("images", (40, 60, 3)), ("masks", (40, 60))):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+        Image.fromarray(np.zeros(shape, np.uint8)).save(tmp_path / "data" / folder / "one.png")
+    words = {
+        "segment": [str(photo), "-o", str(tmp_path / "out"), "--model", weights],
+        "attend": [str(photo), "-o", str(tmp_path / "out"), "--model", weights],
+        "evaluate": ["--data", str(tmp_path / "data"), "--model", weights],
+        "train": [str(tmp_path / "data"), "-o", str(tmp_path / "out"), "--model", weights],
+        "bench": ["model", "--preset", "nano", "--size", "64"],
+    }[command]
+    assert main([command, *words, "--device", device]) == 2
+    errors = capsys.readouterr().err
+    assert f"there is no device '{device}' on this machine" in errors
+    assert errors.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
 def test_convert_keeps_the_classes(weights: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["convert", weights, str(tmp_path / "again.safetensors")]) == 0
     assert "3 classes" in capsys.readouterr().out

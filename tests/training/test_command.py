@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from support.models import tiny_model
 
@@ -84,6 +85,39 @@ def test_what_cannot_be_trained_is_said_in_one_sentence(
     assert code == 2
     assert says in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(("iterations", "warmup"), [(100, 150), (100, 200), (5, 1)])
+def test_a_warmup_that_was_asked_for_is_kept_or_refused(
+    tmp_path: Path, tiny_file: str, capsys: pytest.CaptureFixture[str], iterations: int, warmup: int
+) -> None:
+    folder, out = make_folder(tmp_path / "mine", 2), tmp_path / "out"
+    code = train(folder, out, "--model", tiny_file, "--iterations", str(iterations), "--warmup", str(warmup))
+    if warmup >= iterations:
+        assert code == 2
+        said = capsys.readouterr().err
+        assert f"--warmup is {warmup}" in said
+        assert said.count("\n") == 1
+        assert not out.exists()
+    else:
+        state = torch.load(sorted(out.glob("state-*.pt"))[-1], weights_only=True)
+        assert state["recipe"]["warmup_iters"] == warmup
+
+
+@pytest.mark.parametrize("warmup", [150, 151])
+def test_a_warmup_as_long_as_the_recipe_is_refused(
+    tmp_path: Path, tiny_file: str, capsys: pytest.CaptureFixture[str], warmup: int
+) -> None:
+    folder = make_folder(tmp_path / "mine", 2)
+    assert train(folder, tmp_path / "out", "--model", tiny_file, "--warmup", str(warmup)) == 2
+    assert f"--warmup is {warmup}, but there are 150 steps in all" in capsys.readouterr().err
+
+
+def test_a_short_run_warms_up_for_a_tenth_of_it(tmp_path: Path, tiny_file: str) -> None:
+    folder, out = make_folder(tmp_path / "mine", 2), tmp_path / "out"
+    assert train(folder, out, "--model", tiny_file, "--iterations", "10") == 0
+    state = torch.load(sorted(out.glob("state-*.pt"))[-1], weights_only=True)
+    assert state["recipe"]["warmup_iters"] == 1
 
 
 def test_empty_folder_is_said_to_be_empty(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
