@@ -102,10 +102,31 @@ def test_conda_environment_installs_all_extras_with_the_constraints(
     )
 
 
-def test_package_version_is_the_projects(project: dict[str, Any]) -> None:
+def test_package_and_citation_have_the_projects_version_and_license(
+    repository: Path, project: dict[str, Any]
+) -> None:
     import swinviz
 
-    assert swinviz.__version__ == project["version"]
+    citation = yaml.safe_load((repository / "CITATION.cff").read_text())
+    assert swinviz.__version__ == str(citation["version"]) == project["version"]
+    assert citation["license"] == project["license"]
+
+
+def test_workflow_tries_every_python_that_is_admitted_and_the_oldest(
+    repository: Path, project: dict[str, Any]
+) -> None:
+    jobs = yaml.safe_load((repository / ".github" / "workflows" / "tests.yml").read_text())["jobs"]
+    versions = jobs["python"]["strategy"]["matrix"]["version"]
+    named = [line.rpartition(" ")[2] for line in project["classifiers"] if "Python :: 3." in line]
+    assert versions == named
+    (oldest,) = [step["with"]["python-version"] for step in jobs["oldest"]["steps"] if "with" in step]
+    assert project["requires-python"] == f">={oldest}"
+    assert oldest == versions[0]
+    tests = [
+        word for step in jobs["oldest"]["steps"] for word in step.get("run", "").split() if "tests/" in word
+    ]
+    assert tests
+    assert all((repository / path).exists() for path in tests)
 
 
 def test_readme_sets_up_with_the_constraints_and_extras_that_exist(
@@ -127,8 +148,8 @@ def test_documentation_of_tests_names_modules_that_exist(repository: Path) -> No
 
 
 def test_contributing_lists_the_modules_in_the_order_of_the_import_contract(repository: Path) -> None:
-    contracts = tomllib.loads((repository / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    order = [layer for layer in reversed(contracts[0]["layers"]) if not layer.startswith("(")]
+    settings = tomllib.loads((repository / "pyproject.toml").read_text())["tool"]["importlinter"]
+    order = [layer for layer in reversed(settings["contracts"][0]["layers"]) if not layer.startswith("(")]
     page = (repository / "CONTRIBUTING.md").read_text()
     rows = re.findall(r"^\| (`.*?) \|", page, flags=re.MULTILINE)
     listed = [name.rstrip("/") for row in rows for name in re.findall(r"`(.+?)`", row)]
