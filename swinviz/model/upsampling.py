@@ -19,6 +19,7 @@ def upsample(x: Tensor, size: tuple[int, ...]) -> Tensor:
 def bilinear_matrix(
     length: int,
     *sizes: int,
+    columns: slice = slice(None),
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
 ) -> Tensor:
@@ -27,18 +28,20 @@ def bilinear_matrix(
     Args:
         length: entries of the axis before.
         sizes: entries after, one or several resizings in a row.
+        columns: which entries before are wanted, where the whole matrix would be too large.
         dtype: floating-point type of the matrix.
         device: where it is made.
 
     Returns:
-        (sizes[-1], length); each row holds the weights of one resized entry and sums to 1.
+        (sizes[-1], length), or as many columns as were wanted; each row holds the weights of one resized
+        entry, which sum to 1 over all columns.
 
     >>> bilinear_matrix(2, 4).tolist()
     [[1.0, 0.0], [0.75, 0.25], [0.25, 0.75], [0.0, 1.0]]
     """
-    matrix = torch.eye(length, dtype=dtype, device=device)[
-        None
-    ]  # 1 length length: unit vectors give the columns
+    start, stop, _ = columns.indices(length)
+    matrix = torch.zeros(1, stop - start, length, dtype=dtype, device=device)
+    matrix[0].diagonal(start).fill_(1)  # unit vectors give the columns
     for size in sizes:
         matrix = F.interpolate(matrix, size=size, mode="linear", align_corners=False)
     return matrix[0].t()
