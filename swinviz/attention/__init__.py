@@ -5,7 +5,7 @@ from __future__ import annotations
 from swinviz.attention.contributions import key_contributions, value_weighted_attention
 from swinviz.attention.decomposition import AttentionDecomposition, bias_table_image, decompose_attention
 from swinviz.attention.leakage import cross_region_attention, padding_leakage
-from swinviz.attention.maps import AttentionMap, Pixel, Place, attention_to_image, token_weights
+from swinviz.attention.maps import AttentionMap, Pixel, Target, attention_to_image, token_weights
 from swinviz.attention.projection import Projection, model_input
 from swinviz.attention.reachability import Reach, block_geometries, reachable_pixels
 from swinviz.attention.rollout import Rollout, RolloutStep, propagate, rollout, rollout_from
@@ -16,11 +16,11 @@ __all__ = [
     "AttentionMap",
     "HeadStatistics",
     "Pixel",
-    "Place",
     "Projection",
     "Reach",
     "Rollout",
     "RolloutStep",
+    "Target",
     "attention_to_image",
     "bias_table_image",
     "block_geometries",

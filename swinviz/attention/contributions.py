@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from swinviz.attention.maps import AttentionMap, Pixel, token_weights
-from swinviz.attention.tokens import geometry_of, to_padded_map
+from swinviz.attention.tokens import check_windows, to_padded_map
 from swinviz.model.geometry import WindowGeometry
 
 __all__ = ["key_contributions", "value_weighted_attention"]
@@ -16,21 +16,21 @@ __all__ = ["key_contributions", "value_weighted_attention"]
 
 def key_contributions(
     pattern: Tensor,
+    geometry: WindowGeometry,
     v: Tensor,
     weight: Tensor,
     query: Pixel,
     *,
-    geometry: WindowGeometry | None = None,
     batch: int = 0,
 ) -> Tensor:
     """Split a query's attention output into the vector that each key adds to it through each head.
 
     Args:
         pattern: (B, nW, nH, N, N), as captured at `attn.pattern`.
+        geometry: window geometry of the block.
         v: (B, nW, nH, N, d), as captured at `attn.v`.
         weight: (C, C) weight of the block's `attn.proj`.
         query: pixel (y, x) of the model's input.
-        geometry: window geometry of the block; by default the one that the pattern carries.
         batch: which image of the batch.
 
     Returns:
@@ -41,10 +41,10 @@ def key_contributions(
 
     >>> geometry = WindowGeometry(2, 2, 2, 0, stride=4)
     >>> pattern, v = torch.full((1, 1, 1, 4, 4), 0.25), torch.ones(1, 1, 1, 4, 2)
-    >>> key_contributions(pattern, v, torch.eye(2), query=(0, 0), geometry=geometry)[0, 0].tolist()
+    >>> key_contributions(pattern, geometry, v, torch.eye(2), query=(0, 0))[0, 0].tolist()
     [0.25, 0.25]
     """
-    geometry = geometry_of(pattern, geometry)
+    check_windows(pattern, geometry)
     window, own = geometry.locate(*query)
     shares, values = pattern[batch, window, :, own].float(), v[batch, window].float()  # nH N; nH N d
     per_head = weight.float().view(len(weight), len(values), -1)  # C nH d
@@ -53,12 +53,12 @@ def key_contributions(
 
 def value_weighted_attention(
     pattern: Tensor,
+    geometry: WindowGeometry,
     v: Tensor,
     weight: Tensor,
     query: Pixel,
     *,
     heads: Literal["each", "sum"] = "each",
-    geometry: WindowGeometry | None = None,
     batch: int = 0,
     block: tuple[int, int] | None = None,
 ) -> AttentionMap:
@@ -66,11 +66,11 @@ def value_weighted_attention(
 
     Args:
         pattern: (B, nW, nH, N, N), as captured at `attn.pattern`.
+        geometry: window geometry of the block.
         v: (B, nW, nH, N, d), as captured at `attn.v`.
         weight: (C, C) weight of the block's `attn.proj`.
         query: pixel (y, x) of the model's input.
         heads: the norm in each head, or of the sum over heads, where heads may cancel.
-        geometry: window geometry of the block; by default the one that the pattern carries.
         batch: which image of the batch.
         block: (stage, block), for captions only.
 
@@ -85,11 +85,11 @@ def value_weighted_attention(
 
     >>> geometry = WindowGeometry(2, 2, 2, 0, stride=4)
     >>> pattern, v = torch.full((1, 1, 1, 4, 4), 0.25), torch.tensor([3.0, 4.0]).expand(1, 1, 1, 4, 2)
-    >>> value_weighted_attention(pattern, v, torch.eye(2), query=(0, 0), geometry=geometry).maps[0].tolist()
+    >>> value_weighted_attention(pattern, geometry, v, torch.eye(2), query=(0, 0)).maps[0].tolist()
     [[1.25, 1.25], [1.25, 1.25]]
     """
-    geometry = geometry_of(pattern, geometry)
-    vectors = key_contributions(pattern, v, weight, query, geometry=geometry, batch=batch)
+    check_windows(pattern, geometry)
+    vectors = key_contributions(pattern, geometry, v, weight, query, batch=batch)
     if heads == "sum":
         vectors = vectors.sum(dim=0, keepdim=True)
     norms = vectors.norm(dim=-1)  # nH N

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from swinviz.attention.tokens import geometry_of, padding_places
+from swinviz.attention.tokens import check_windows, padding_places
 from swinviz.model.geometry import WindowGeometry
 
 __all__ = ["AttentionDecomposition", "bias_table_image", "decompose_attention"]
@@ -39,7 +39,7 @@ class AttentionDecomposition:
 
 
 def decompose_attention(
-    q: Tensor, k: Tensor, bias: Tensor, geometry: WindowGeometry | None = None
+    q: Tensor, k: Tensor, bias: Tensor, geometry: WindowGeometry
 ) -> AttentionDecomposition:
     """Split a block's pattern into content, position and mask.
 
@@ -47,13 +47,13 @@ def decompose_attention(
         q: (B, nW, nH, N, d) queries, not yet scaled, as captured at `attn.q`.
         k: (B, nW, nH, N, d) keys, as captured at `attn.k`.
         bias: (nH, N, N), as captured at `attn.bias`.
-        geometry: window geometry of the block; by default the one that `q` carries.
+        geometry: window geometry of the block.
 
     Returns:
         The patterns and their distances.
 
     Raises:
-        ValueError: `q` carries no geometry and none is given.
+        ValueError: `q` was cut by another geometry.
 
     >>> geometry = WindowGeometry(2, 2, 2, 0, stride=4)
     >>> import torch
@@ -62,7 +62,7 @@ def decompose_attention(
     >>> split.full[0, 0, 0, 0].tolist(), split.kl_content.tolist()
     ([0.25, 0.25, 0.25, 0.25], [0.0])
     """
-    geometry = geometry_of(q, geometry)
+    check_windows(q, geometry)
     q, k, bias = q.float(), k.float(), bias.float()
     products = q * q.shape[-1] ** -0.5 @ k.transpose(-2, -1)  # B nW nH N N
     logs = {

@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from swinviz.attention.tokens import geometry_of, padding_places
+from swinviz.attention.tokens import check_windows, padding_places
 from swinviz.model.geometry import WindowGeometry
 
 __all__ = ["cross_region_attention", "cross_region_pairs", "padding_leakage"]
 
 
-def padding_leakage(pattern: Tensor, geometry: WindowGeometry | None = None) -> Tensor:
+def padding_leakage(pattern: Tensor, geometry: WindowGeometry) -> Tensor:
     """Measure for each token which share of its attention padding takes.
 
     Padding is zeros before the qkv bias, so its keys are all alike and it carries no picture; but it is not
@@ -19,7 +19,7 @@ def padding_leakage(pattern: Tensor, geometry: WindowGeometry | None = None) -> 
 
     Args:
         pattern: (B, nW, nH, N, N).
-        geometry: window geometry of the block; by default the one that the pattern carries.
+        geometry: window geometry of the block.
 
     Returns:
         (B, nH, H, W) shares from 0 to 1.
@@ -28,19 +28,19 @@ def padding_leakage(pattern: Tensor, geometry: WindowGeometry | None = None) -> 
     >>> padding_leakage(torch.full((1, 2, 1, 4, 4), 0.25), geometry)[0, 0].tolist()
     [[0.0, 0.0, 0.5], [0.0, 0.0, 0.5]]
     """
-    geometry = geometry_of(pattern, geometry)
+    check_windows(pattern, geometry)
     padding = padding_places(geometry, pattern.device).float()  # nW N
     return _to_maps(torch.einsum("bwhqk,wk->bwqh", pattern.float(), padding), geometry)
 
 
-def cross_region_attention(scores: Tensor, geometry: WindowGeometry | None = None) -> Tensor:
+def cross_region_attention(scores: Tensor, geometry: WindowGeometry) -> Tensor:
     """Measure for each token which share of its attention would cross a region seam if the mask were off.
 
     The mask is taken off this block only: the scores are those of a run with it on.
 
     Args:
         scores: (B, nW, nH, N, N) before softmax, mask included, as captured at `attn.scores`.
-        geometry: window geometry of the block; by default the one that the scores carry.
+        geometry: window geometry of the block.
 
     Returns:
         (B, nH, H, W) shares from 0 to 1; all 0 in blocks without shift.
@@ -49,7 +49,7 @@ def cross_region_attention(scores: Tensor, geometry: WindowGeometry | None = Non
     >>> cross_region_attention(geometry.mask()[None, :, None], geometry)[0, 0].tolist()
     [[0.75, 0.75], [0.75, 0.75]]
     """
-    geometry = geometry_of(scores, geometry)
+    check_windows(scores, geometry)
     unmasked = (scores.float() - geometry.mask(scores.device)[:, None]).softmax(dim=-1)
     crossing = cross_region_pairs(geometry, scores.device).float()
     return _to_maps(torch.einsum("bwhqk,wqk->bwqh", unmasked, crossing), geometry)

@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from swinviz.attention.tokens import geometry_of, to_padded_map
+from swinviz.attention.tokens import check_windows, to_padded_map
 from swinviz.model.geometry import Box, WindowGeometry
 
-__all__ = ["AttentionMap", "Pixel", "Place", "attention_to_image", "token_weights"]
+__all__ = ["AttentionMap", "Pixel", "Target", "attention_to_image", "token_weights"]
 
 Pixel = tuple[int, int]
 """(y, x) in the model's input, from its upper left corner."""
 
-Place = Pixel | Tensor | np.ndarray
+Target = Pixel | Tensor | np.ndarray
 """A pixel (y, x) of the model's input, or a mask (h, w) over the input whose pixels count alike."""
 
 
@@ -91,12 +91,12 @@ class AttentionMap:
 
 def attention_to_image(
     pattern: Tensor,
-    query: Place | None = None,
+    geometry: WindowGeometry,
+    query: Target | None = None,
     *,
-    key: Place | None = None,
+    key: Target | None = None,
     resolution: Literal["token", "pixel"] = "token",
     heads: Literal["each", "mean", "max"] = "each",
-    geometry: WindowGeometry | None = None,
     batch: int = 0,
     block: tuple[int, int] | None = None,
 ) -> AttentionMap:
@@ -106,11 +106,11 @@ def attention_to_image(
 
     Args:
         pattern: (B, nW, nH, N, N) attention probabilities of one block, as `capture` gives them.
+        geometry: window geometry of the block, as the capture's `geometries` has it.
         query: pixel (y, x) of the model's input, or mask (h, w) over it, whose attention is asked for.
         key: the same, for the reverse: the attention that it receives. Give either a query or a key.
         resolution: of the result's `maps`: one value a token, or a pixel.
         heads: each head apart, or their mean or maximum.
-        geometry: window geometry of the block; by default the one that the captured tensor carries.
         batch: which image of the batch.
         block: (stage, block), for captions only.
 
@@ -119,11 +119,11 @@ def attention_to_image(
 
     Raises:
         ValueError: both or neither of query and key; a place outside the image or an empty mask; a pattern
-            that does not fit the geometry, or carries none.
+            that another geometry cut.
 
     >>> geometry = WindowGeometry(height=3, width=4, window_size=2, shift_size=0, stride=4)
     >>> uniform = torch.full((1, 4, 1, 4, 4), 0.25)  # two rows of windows, the lower half padding
-    >>> looked = attention_to_image(uniform, query=(9, 15), geometry=geometry)
+    >>> looked = attention_to_image(uniform, geometry, query=(9, 15))
     >>> looked.maps[0].tolist()
     [[0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.25, 0.25]]
     >>> looked.padding_share.item(), looked.rectangles
@@ -133,7 +133,7 @@ def attention_to_image(
         raise ValueError("give either a query (what does it look at?) or a key (who looks at it?).")
     place = query if query is not None else key
     assert place is not None
-    geometry = geometry_of(pattern, geometry)
+    check_windows(pattern, geometry)
     weights = token_weights(place, geometry).to(pattern.device, torch.float32)
     windowed = geometry.to_windows(weights[None, :, :, None])[0, :, :, 0]  # nW N
     windows = windowed.sum(dim=1).nonzero()[:, 0]
@@ -158,7 +158,7 @@ def attention_to_image(
     )
 
 
-def token_weights(place: Place, geometry: WindowGeometry) -> Tensor:
+def token_weights(place: Target, geometry: WindowGeometry) -> Tensor:
     """Return how much each token counts in the mean over a place's pixels.
 
     Args:

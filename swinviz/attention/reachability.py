@@ -9,6 +9,7 @@ from torch import Tensor
 
 from swinviz.attention.maps import Pixel
 from swinviz.model.geometry import WindowGeometry
+from swinviz.model.hooks import BlockId
 from swinviz.model.swin import Stage, SwinTransformer
 
 __all__ = ["Reach", "block_geometries", "reachable_pixels"]
@@ -67,7 +68,7 @@ def reachable_pixels(
     order = sorted(geometries)
     reached = []
     for position, (stage, block) in enumerate(order):
-        last = geometries[stage, block]
+        last = geometries[BlockId(stage, block)]
         if not (0 <= pixel[0] < size[0] and 0 <= pixel[1] < size[1]):
             raise ValueError(f"pixel (y={pixel[0]}, x={pixel[1]}) is outside the {size[0]}x{size[1]} input.")
         support = torch.zeros(last.height, last.width, dtype=torch.bool)
@@ -83,9 +84,7 @@ def reachable_pixels(
     return reached
 
 
-def block_geometries(
-    backbone: SwinTransformer, size: tuple[int, int]
-) -> dict[tuple[int, int], WindowGeometry]:
+def block_geometries(backbone: SwinTransformer, size: tuple[int, int]) -> dict[BlockId, WindowGeometry]:
     """Return every block's geometry for an input size, as the forward pass would make it.
 
     Args:
@@ -97,16 +96,15 @@ def block_geometries(
 
     >>> from swinviz.model.config import SwinConfig
     >>> backbone = SwinTransformer(SwinConfig(embed_dim=4, depths=(2,), num_heads=(1,), window_size=4))
-    >>> {block: geometry.shift_size for block, geometry in block_geometries(backbone, (64, 64)).items()}
-    {(0, 0): 0, (0, 1): 2}
+    >>> [geometry.shift_size for geometry in block_geometries(backbone, (64, 64)).values()]
+    [0, 2]
     """
     geometries = {}
     for number, stage in enumerate(backbone.stages):
         assert isinstance(stage, Stage)
         height, width = (-(-side // stage.stride) for side in size)
-        x = torch.empty(1, height, width, 0)
         for block in range(len(stage.blocks)):
-            geometries[number, block] = stage.geometry(block, x)
+            geometries[BlockId(number, block)] = stage.geometry(block, height, width)
     return geometries
 
 

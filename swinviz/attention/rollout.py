@@ -14,13 +14,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from swinviz.attention.maps import Place, token_weights
-from swinviz.attention.tokens import geometry_of, padding_places
+from swinviz.attention.maps import Target, token_weights
+from swinviz.attention.tokens import check_windows, padding_places
 from swinviz.model.geometry import WindowGeometry
+from swinviz.model.hooks import BlockId, Captured
 
 __all__ = ["Rollout", "RolloutStep", "propagate", "rollout", "rollout_from"]
-
-Block = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class Rollout:
 
 
 def rollout(
-    patterns: Mapping[str, Tensor], query: Place, *, start: Block | None = None, batch: int = 0
+    seen: Captured, query: Target, *, start: tuple[int, int] | None = None, batch: int = 0
 ) -> Rollout:
     """Walk one query's attention back through all blocks before it, to the image.
 
@@ -87,8 +86,8 @@ def rollout(
     token's share evenly over the real tokens (or pixels) it was made of.
 
     Args:
-        patterns: hook name -> (B, nW, nH, N, N), as `capture(model, "stages.*.blocks.*.attn.pattern")`
-            gives it; every block up to `start` must be there.
+        seen: record of `capture(model, "stages.*.blocks.*.attn.pattern")`, (B, nW, nH, N, N) each; every
+            block up to `start` must be there.
         query: pixel (y, x) of the model's input, or mask (h, w) over it.
         start: (stage, block) at whose output the walk begins; by default the last block captured.
         batch: which image of the batch.
@@ -104,22 +103,23 @@ def rollout(
 
     >>> geometry = WindowGeometry(height=1, width=2, window_size=2, shift_size=0, stride=4)
     >>> pattern = torch.full((1, 1, 1, 4, 4), 0.25)  # half of the window is padding
-    >>> pattern.geometry = geometry
-    >>> walked = rollout({"stages.0.blocks.0.attn.pattern": pattern}, query=(0, 0))
+    >>> seen = Captured()
+    >>> seen.put("stages.0.blocks.0.attn.pattern", pattern, geometry)
+    >>> walked = rollout(seen, query=(0, 0))
     >>> walked.tokens.tolist(), walked.lost
     ([[0.625, 0.125]], 0.25)
     """
-    last = start or max(_blocks(patterns), default=(0, 0))
-    return next(rollout_from(patterns, query, [last], batch=batch))
+    last = start or max(seen.blocks("attn.pattern"), default=(0, 0))
+    return next(rollout_from(seen, query, [last], batch=batch))
 
 
 def rollout_from(
-    patterns: Mapping[str, Tensor], query: Place, starts: Iterable[Block], *, batch: int = 0
+    seen: Captured, query: Target, starts: Iterable[tuple[int, int]], *, batch: int = 0
 ) -> Iterator[Rollout]:
     """Walk one query's attention back from each of several blocks; the heads are averaged once for all.
 
     Args:
-        patterns: as `rollout` takes them.
+        seen: as `rollout` takes it.
         query: pixel (y, x) of the model's input, or mask (h, w) over it.
         starts: (stage, block) of the blocks at whose outputs the walks begin.
         batch: which image of the batch.
@@ -132,41 +132,39 @@ def rollout_from(
 
     >>> geometry = WindowGeometry(height=2, width=2, window_size=2, shift_size=0, stride=4)
     >>> pattern = torch.full((1, 1, 1, 4, 4), 0.25)
-    >>> pattern.geometry = geometry
-    >>> patterns = {f"stages.0.blocks.{block}.attn.pattern": pattern for block in (0, 1)}
-    >>> [float(walk.tokens[0, 0]) for walk in rollout_from(patterns, (0, 0), [(0, 0), (0, 1)])]
+    >>> seen = Captured()
+    >>> for block in (0, 1):
+    ...     seen.put(f"stages.0.blocks.{block}.attn.pattern", pattern, geometry)
+    >>> [float(walk.tokens[0, 0]) for walk in rollout_from(seen, (0, 0), [(0, 0), (0, 1)])]
     [0.625, 0.4375]
     """
-    matrices: dict[Block, tuple[Tensor, WindowGeometry]] = {}
-    blocks = _blocks(patterns)
-    for last in starts:
+    matrices: dict[BlockId, tuple[Tensor, WindowGeometry]] = {}
+    blocks = seen.blocks("attn.pattern")
+    for last in (BlockId(*start) for start in starts):
         if last not in blocks:
             raise ValueError(
                 f"the pattern of block {last} is missing: capture stages.*.blocks.*.attn.pattern."
             )
         for block in blocks:
             if block <= last and block not in matrices:
-                matrices[block] = _mean_matrix(blocks[block], batch)
+                matrices[block] = _mean_matrix(*blocks[block], batch)
         before = {block: matrices[block] for block in blocks if block <= last}
         weights = token_weights(query, matrices[last][1])
         yield propagate(before, {last: weights}, residual=0.5, attention=0.5)
 
 
-def _blocks(patterns: Mapping[str, Tensor]) -> dict[Block, Tensor]:
-    return {_block(name): pattern for name, pattern in patterns.items() if name.endswith("attn.pattern")}
-
-
-def _mean_matrix(pattern: Tensor, batch: int) -> tuple[Tensor, WindowGeometry]:
+def _mean_matrix(pattern: Tensor, geometry: WindowGeometry, batch: int) -> tuple[Tensor, WindowGeometry]:
     """(nW, N, N) float64 mean over the heads, on the CPU: not all devices have float64."""
     heads = pattern[batch].cpu()
     # The mean of one head is itself: patterns that come averaged are not copied again.
     mean = heads[:, 0].double() if heads.shape[1] == 1 else heads.double().mean(dim=1)
-    return mean, geometry_of(pattern)
+    check_windows(pattern, geometry)
+    return mean, geometry
 
 
 def propagate(
-    matrices: Mapping[Block, tuple[Tensor, WindowGeometry]],
-    starts: Mapping[Block, Tensor],
+    matrices: Mapping[BlockId, tuple[Tensor, WindowGeometry]],
+    starts: Mapping[BlockId, Tensor],
     *,
     residual: float,
     attention: float,
@@ -196,13 +194,13 @@ def propagate(
     lost = 0.0
     steps: list[RolloutStep] = []
     for stage, block in sorted(matrices, reverse=True):
-        matrix, geometry = matrices[stage, block]
+        matrix, geometry = matrices[BlockId(stage, block)]
         if row is not None:
             _check_followed(steps[-1], (stage, block))
             if stage < steps[-1].stage:
                 row = _spread(row, 2, (geometry.height, geometry.width))
-        if (stage, block) in starts:
-            joined = starts[stage, block].to(matrix.device).double()
+        if BlockId(stage, block) in starts:
+            joined = starts[BlockId(stage, block)].to(matrix.device).double()
             row = joined if row is None else row + joined
         if row is None:
             continue
@@ -217,17 +215,12 @@ def propagate(
     return Rollout(tuple(steps))
 
 
-def _check_followed(after: RolloutStep, block: Block) -> None:
+def _check_followed(after: RolloutStep, block: tuple[int, int]) -> None:
     expected = (after.stage, after.block - 1) if after.block else (after.stage - 1, block[1])
     if block != expected:
         raise ValueError(
             f"blocks between {block} and {(after.stage, after.block)} are missing: capture all patterns."
         )
-
-
-def _block(name: str) -> Block:
-    _, stage, _, block, *_ = name.split(".")
-    return int(stage), int(block)
 
 
 def _spread(row: Tensor, factor: int, size: tuple[int, int]) -> Tensor:

@@ -10,14 +10,12 @@ import torch
 from torch import Tensor
 
 from swinviz.attention.leakage import cross_region_pairs
-from swinviz.attention.tokens import geometry_of, padding_places, positions
+from swinviz.attention.tokens import check_windows, padding_places, token_positions
 from swinviz.model.geometry import WindowGeometry
-from swinviz.model.hooks import Hook, edit
+from swinviz.model.hooks import BlockId, Hook, edit
 from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["HeadStatistics", "head_statistics", "model_statistics"]
-
-Block = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -67,32 +65,32 @@ class HeadStatistics:
 
 
 def head_statistics(
-    pattern: Tensor, labels: Tensor | None = None, geometry: WindowGeometry | None = None
+    pattern: Tensor, geometry: WindowGeometry, labels: Tensor | None = None
 ) -> HeadStatistics:
     """Measure the heads of one block.
 
     Args:
         pattern: (B, nW, nH, N, N).
+        geometry: window geometry of the block.
         labels: (B, h, w) class of each input pixel, predicted or true; a token has the class at its center.
-        geometry: window geometry of the block; by default the one that the pattern carries.
 
     Returns:
         One number a head for each measure.
 
     Raises:
-        ValueError: the pattern carries no geometry, or the labels are not of the input's size.
+        ValueError: another geometry cut the pattern, or the labels are not of the input's size.
 
     >>> geometry = WindowGeometry(height=1, width=2, window_size=2, shift_size=0, stride=4)
     >>> to_the_left = torch.tensor([1.0, 0, 0, 0]).expand(1, 1, 1, 4, 4)  # both tokens see only the first
-    >>> measured = head_statistics(to_the_left, geometry=geometry)
+    >>> measured = head_statistics(to_the_left, geometry)
     >>> measured.distance.item(), measured.entropy.item(), measured.queries
     (2.0, 0.0, 2)
     """
-    geometry = geometry_of(pattern, geometry)
+    check_windows(pattern, geometry)
     pattern, device = pattern.float(), pattern.device
     padding = padding_places(geometry, device)  # nW N
     real = (~padding).float()
-    places = positions(geometry, device).float()  # nW N 2
+    places = token_positions(geometry, device).float()  # nW N 2
     queries = pattern.shape[0] * geometry.height * geometry.width
 
     def mean(weights: Tensor, axes: str) -> Tensor:
@@ -118,7 +116,7 @@ def head_statistics(
 @torch.no_grad()
 def model_statistics(
     model: SwinUPerNet, inputs: Iterable[Tensor], *, classes: bool = False
-) -> dict[Block, HeadStatistics]:
+) -> dict[BlockId, HeadStatistics]:
     """Measure all heads of all blocks over images, keeping no pattern longer than its block runs.
 
     Args:
@@ -137,15 +135,14 @@ def model_statistics(
     >>> head = HeadConfig(channels=8, aux_channels=0)
     >>> model = SwinUPerNet(ModelConfig(("sky", "sea"), backbone=backbone, head=head)).eval()
     >>> table = model_statistics(model, [torch.zeros(1, 3, 32, 32), torch.zeros(1, 3, 20, 48)])
-    >>> {block: len(measured.entropy) for block, measured in table.items()}
+    >>> {tuple(block): len(measured.entropy) for block, measured in table.items()}
     {(0, 0): 1, (1, 0): 2, (1, 1): 2}
     """
-    parts: dict[Block, list[HeadStatistics]] = {}
+    parts: dict[BlockId, list[HeadStatistics]] = {}
 
     def measure(pattern: Tensor, hook: Hook, labels: Tensor | None) -> None:
-        _, stage, _, block, *_ = hook.name.split(".")
-        measured = head_statistics(pattern, labels, hook.geometry)
-        parts.setdefault((int(stage), int(block)), []).append(measured)
+        assert hook.geometry is not None
+        parts.setdefault(hook.block, []).append(head_statistics(pattern, hook.geometry, labels))
 
     for images in inputs:
         labels = model(images).argmax(dim=1) if classes else None

@@ -1,4 +1,4 @@
-"""Where each place of each window lies on the padded map, and back: what every analysis lays out with."""
+"""Token positions: from windows to the padded map and back."""
 
 from __future__ import annotations
 
@@ -9,34 +9,26 @@ from torch import Tensor
 
 from swinviz.model.geometry import WindowGeometry
 
-__all__ = ["geometry_of", "padding_places", "positions", "to_padded_map"]
+__all__ = ["check_windows", "padding_places", "to_padded_map", "token_positions"]
 
 
-def geometry_of(tensor: Tensor, geometry: WindowGeometry | None = None) -> WindowGeometry:
-    """Return the geometry of a block's tensor: the one given, or the one the tensor carries.
+def check_windows(tensor: Tensor, geometry: WindowGeometry) -> None:
+    """Refuse a tensor that another geometry cut.
 
     Args:
         tensor: (B, nW, ...), as `capture` gives it.
-        geometry: used instead of the one the tensor carries, which operations on it lose.
+        geometry: geometry of its block.
 
     Raises:
-        ValueError: there is none, or it has another number of windows than the tensor.
+        ValueError: the geometry has another number of windows than the tensor.
 
-    >>> pattern = torch.zeros(1, 1, 1, 4, 4)
-    >>> geometry_of(pattern, WindowGeometry(2, 2, 2, 0, stride=4)).num_windows
-    1
+    >>> check_windows(torch.zeros(1, 1, 1, 4, 4), WindowGeometry(2, 2, 2, 0, stride=4))
     """
-    geometry = geometry or getattr(tensor, "geometry", None)
-    if geometry is None:
-        raise ValueError(
-            "the tensor carries no geometry (operations on a captured tensor lose it): pass geometry=."
-        )
     if tensor.ndim < 3 or tensor.shape[1] != geometry.num_windows:
         raise ValueError(
             f"the tensor is {tuple(tensor.shape)}, but its geometry has {geometry.num_windows} windows on "
             "axis 1: pass the tensor as captured, batch axis included."
         )
-    return geometry
 
 
 def to_padded_map(windows: Tensor, geometry: WindowGeometry) -> Tensor:
@@ -56,10 +48,10 @@ def to_padded_map(windows: Tensor, geometry: WindowGeometry) -> Tensor:
     return _padded(geometry).to_map(windows)
 
 
-def positions(geometry: WindowGeometry, device: torch.device | None = None) -> Tensor:
+def token_positions(geometry: WindowGeometry, device: torch.device | None = None) -> Tensor:
     """Return row and column, in tokens of the padded map, of each place of each window: (nW, N, 2).
 
-    >>> positions(WindowGeometry(2, 2, 2, 1, stride=4))[0].tolist()  # rolled by one
+    >>> token_positions(WindowGeometry(2, 2, 2, 1, stride=4))[0].tolist()  # rolled by one
     [[1, 1], [1, 0], [0, 1], [0, 0]]
     """
     index = _padded(geometry).token_index.to(device)  # nW N, no -1: the padding is part of this map

@@ -8,9 +8,9 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from swinviz.attention import Place
+from swinviz.attention import Target
 from swinviz.attribution.targets import chosen_class, pixel_weights, target_logit
-from swinviz.model.hooks import Hook, capture, edit
+from swinviz.model.hooks import Hook, capture, edit, hook_points
 from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["Cam", "CamMethod", "class_activation"]
@@ -42,7 +42,7 @@ class Cam:
 def class_activation(
     model: SwinUPerNet,
     images: Tensor,
-    place: Place,
+    place: Target,
     class_index: int | None = None,
     *,
     layer: str = "stages.3.out",
@@ -79,6 +79,9 @@ def class_activation(
     """
     if method not in get_args(CamMethod):
         raise ValueError(f"method is {method!r}: choose one of {', '.join(get_args(CamMethod))}.")
+    point = hook_points(model).get(layer)
+    if point is not None and point.axes not in ("B H W C", "B C H W"):
+        raise ValueError(f"{layer} carries no map but ({point.axes}): choose stages.3.out or alike.")
     weights = pixel_weights(place, images.shape[-2:])
 
     def leaf(value: Tensor, hook: Hook) -> Tensor:
@@ -91,11 +94,7 @@ def class_activation(
         score = target_logit(logits, class_index, weights)
         activation = seen[layer]
         (gradient,) = torch.autograd.grad(score, activation)
-    if activation.ndim != 4:
-        raise ValueError(
-            f"{layer} carries no map but {tuple(activation.shape)}: choose stages.3.out or alike."
-        )
-    if layer.endswith(("resid_pre", "resid_mid", "resid_post", "downsample", "patch_embed")):
+    if point is not None and point.axes == "B H W C":
         activation, gradient = activation.permute(0, 3, 1, 2), gradient.permute(0, 3, 1, 2)
     joined = _join(activation[0].detach().float(), gradient[0].float(), method)
     return Cam(joined, class_index, float(score.detach()), layer, method)

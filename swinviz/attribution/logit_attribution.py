@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from swinviz.attention import Place
+from swinviz.attention import Target
 from swinviz.attribution.local import Region, decode_region, region_of
 from swinviz.attribution.targets import pixel_weights, weights_on_map
 from swinviz.model.hooks import capture
@@ -50,7 +50,7 @@ class LogitAttribution:
 
 @torch.no_grad()
 def decoder_logit_attribution(
-    model: SwinUPerNet, images: Tensor, place: Place, class_index: int | None = None, *, batch: int = 0
+    model: SwinUPerNet, images: Tensor, place: Target, class_index: int | None = None, *, batch: int = 0
 ) -> LogitAttribution:
     """Split a pixel's or region's logit exactly into the shares of the decoder's levels and poolings.
 

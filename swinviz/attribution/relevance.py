@@ -5,16 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from swinviz.attention import Place, Rollout, propagate
+from swinviz.attention import Rollout, Target, propagate
 from swinviz.attribution.targets import chosen_class, pixel_weights, target_logit
-from swinviz.model.hooks import capture
+from swinviz.model.hooks import BlockId, capture
 from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["attention_relevance"]
 
 
 def attention_relevance(
-    model: SwinUPerNet, images: Tensor, place: Place, class_index: int | None = None, *, batch: int = 0
+    model: SwinUPerNet, images: Tensor, place: Target, class_index: int | None = None, *, batch: int = 0
 ) -> Rollout:
     """Trace which patches raised a class's logit over a pixel or region, through attention that mattered.
 
@@ -59,7 +59,7 @@ def attention_relevance(
         gradients = dict(zip(seen, torch.autograd.grad(score, list(seen.values())), strict=True))
     useful = {name: (value.detach() * gradients[name]).cpu().double() for name, value in seen.items()}
     matrices = {
-        _block(name): (value.relu()[0].mean(dim=1), seen[name].geometry)
+        BlockId.of(name): (value.relu()[0].mean(dim=1), seen.geometries[name])
         for name, value in useful.items()
         if name.endswith("pattern")
     }
@@ -71,8 +71,3 @@ def attention_relevance(
         for name, value in outputs.items()
     }
     return propagate(matrices, starts, residual=1.0, attention=1.0)
-
-
-def _block(name: str) -> tuple[int, int]:
-    _, stage, _, block, *_ = name.split(".")
-    return int(stage), int(block)

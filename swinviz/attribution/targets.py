@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from swinviz.attention import Place, token_weights
+from swinviz.attention import Target, token_weights
 from swinviz.model.geometry import WindowGeometry
 from swinviz.model.upsampling import upsample
 
 __all__ = ["chosen_class", "pixel_weights", "target_logit", "weights_on_map"]
 
 
-def pixel_weights(place: Place, size: tuple[int, ...]) -> Tensor:
+def pixel_weights(place: Target, size: tuple[int, ...]) -> Tensor:
     """Return how much each input pixel counts in the mean over a place.
 
     Args:

@@ -62,6 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
         model.features(x)
     found = attention_to_image(
         seen[f"{name}.attn.pattern"],
+        seen.geometries[f"{name}.attn.pattern"],
         query=projection.to_input(row, column),
         block=(arguments.stage, arguments.block),
     )

@@ -15,7 +15,8 @@ from swinviz.demo.result import png
 from swinviz.demo.studio import PRECISIONS, DemoState
 from swinviz.images import read_image
 from swinviz.inference import InferenceOptions
-from swinviz.model.hooks import capture
+from swinviz.model.geometry import WindowGeometry
+from swinviz.model.hooks import BlockId, capture
 from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["MAX_FRAME_BYTES", "Gaze", "LiveStream", "parse_settings"]
@@ -151,13 +152,18 @@ class LiveStream:
         options = InferenceOptions(
             scale=(width, height), precision=PRECISIONS[self._studio.options.precision]
         )
-        points = [] if settings.gaze is None else [_pattern_name(settings.gaze)]
+        points = (
+            []
+            if settings.gaze is None
+            else [BlockId(settings.gaze.stage, settings.gaze.block).hook("attn.pattern")]
+        )
         with self._studio.slots.taken(), capture(model, points) as seen:
             result = model.segment(image, options)
         header: dict[str, Any] = {"frame": number, "seconds": round(result.seconds, 4)}
         parts = [png(result.labels, _FAST)]
         if settings.gaze is not None:
-            attention = _look(seen[points[0]], settings.gaze, (height, width))
+            pattern, geometry = seen[points[0]], seen.geometries[points[0]]
+            attention = _look(pattern, geometry, settings.gaze, (height, width))
             values = attention.tokens[0].numpy()
             peak = float(values.max())
             parts.append(png(np.rint(values * (255 / (peak or 1.0))), _FAST))
@@ -167,17 +173,12 @@ class LiveStream:
         return _NUMBER.pack(len(text)) + text + b"".join(parts)
 
 
-def _pattern_name(gaze: Gaze) -> str:
-    return f"stages.{gaze.stage}.blocks.{gaze.block}.attn.pattern"
-
-
-def _look(pattern: Tensor, gaze: Gaze, size: tuple[int, int]) -> AttentionMap:
+def _look(pattern: Tensor, geometry: WindowGeometry, gaze: Gaze, size: tuple[int, int]) -> AttentionMap:
     height, width = size
     pixel = min(int(gaze.y * height), height - 1), min(int(gaze.x * width), width - 1)
     if gaze.head is None:
-        return attention_to_image(pattern, query=pixel, heads="mean")
-    geometry = pattern.geometry  # type: ignore[attr-defined]  # capture hangs it on the tensor
-    return attention_to_image(pattern[:, :, gaze.head : gaze.head + 1], query=pixel, geometry=geometry)
+        return attention_to_image(pattern, geometry, query=pixel, heads="mean")
+    return attention_to_image(pattern[:, :, gaze.head : gaze.head + 1], geometry, query=pixel)
 
 
 def _check_block(gaze: Gaze, model: SwinUPerNet) -> None:

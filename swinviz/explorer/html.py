@@ -11,8 +11,9 @@ from pathlib import Path
 
 from swinviz.explorer.edits import WHOLE_MODEL
 from swinviz.explorer.requests import Kept, answer, opening
-from swinviz.explorer.session import BlockKey, Session
+from swinviz.explorer.session import Session
 from swinviz.files import replacing
+from swinviz.model.hooks import BlockId
 
 __all__ = ["DEFAULT_BUDGET", "save_html", "script", "style"]
 
@@ -64,7 +65,7 @@ def style() -> str:
 
 def save_html(
     session: Session, path: str | Path, *, state: str = "", budget: int = DEFAULT_BUDGET
-) -> list[BlockKey]:
+) -> list[BlockId]:
     """Write the viewer, the picture and the patterns into one file that opens with no network.
 
     In this order, as far as there is room: the segmentations under each edit; the strips of a coarse grid of
@@ -130,7 +131,7 @@ def _keep(shelf: _Shelf, session: Session, name: str, **arguments: int | str) ->
     return shelf.put_if_room({_key(name, **arguments): answer(session, name, arguments)})
 
 
-def _keep_block(shelf: _Shelf, session: Session, name: str, block: BlockKey) -> bool:
+def _keep_block(shelf: _Shelf, session: Session, name: str, block: BlockId) -> bool:
     return _keep(shelf, session, name, stage=block[0], block=block[1])
 
 

@@ -21,11 +21,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from swinviz.attention import AttentionDecomposition, bias_table_image, reachable_pixels, rollout_from
-from swinviz.attention.tokens import positions
+from swinviz.attention.tokens import token_positions
 from swinviz.explorer.edits import EditNames, parse_edits
-from swinviz.explorer.session import BlockKey, Session
+from swinviz.explorer.session import Session
 from swinviz.explorer.wire_format import Fixed, fixed_point, pack, quantize_logs, quantize_rows
 from swinviz.model.geometry import WindowGeometry
+from swinviz.model.hooks import BlockId
 
 __all__ = ["Kept", "answer", "opening"]
 
@@ -67,8 +68,8 @@ class Kept:
     """
 
     edits: Sequence[str] = ()
-    no_patterns: Sequence[BlockKey] = ()
-    no_content: Sequence[BlockKey] = ()
+    no_patterns: Sequence[BlockId] = ()
+    no_content: Sequence[BlockId] = ()
     strip_every: int = 0
 
 
@@ -130,7 +131,7 @@ def _block(session: Session, arguments: Arguments) -> bytes:
 
 def _distances(pattern: Tensor, geometry: WindowGeometry) -> Tensor:
     """(nW, nH, N) mean distance of each row's keys, in input pixels, as `head_statistics` has it."""
-    places = positions(geometry).float()  # nW N 2
+    places = token_positions(geometry).float()  # nW N 2
     distances = torch.cdist(places, places) * geometry.stride  # nW N N
     return torch.einsum("whqk,wqk->whq", pattern, distances)
 
@@ -170,7 +171,7 @@ def _strip(session: Session, arguments: Arguments) -> bytes:
         reached = reachable_pixels(
             session.model.backbone, session.size, (y, x), shift="no_shift" not in edits
         )
-        stride = session.geometries[0, 0].stride
+        stride = session.geometries[BlockId(0, 0)].stride
         maps = torch.stack([reach.pixels[::stride, ::stride].float() for reach in reached])  # blocks H W
         shares = [reach.share for reach in reached]
     elif kind == "rollout":
@@ -188,8 +189,8 @@ def _strip(session: Session, arguments: Arguments) -> bytes:
     return pack(header, {"levels": rows.levels.reshape(maps.shape), "peaks": rows.peaks})
 
 
-def _block_of(session: Session, arguments: Arguments) -> BlockKey:
-    key = _whole(arguments, "stage"), _whole(arguments, "block")
+def _block_of(session: Session, arguments: Arguments) -> BlockId:
+    key = BlockId(_whole(arguments, "stage"), _whole(arguments, "block"))
     if key not in session.geometries:
         depths = session.model.config.backbone.depths
         raise ValueError(f"there is no block {key[1]} in a stage {key[0]}: the depths are {depths}.")

@@ -22,14 +22,11 @@ from swinviz.attention import AttentionDecomposition, block_geometries, decompos
 from swinviz.explorer.edits import EditNames, named_edits
 from swinviz.images import ImageLike, keep_ratio_size, normalize, read_image, resize
 from swinviz.model.geometry import WindowGeometry
-from swinviz.model.hooks import Hook, capture, edit
+from swinviz.model.hooks import BlockId, Captured, Hook, capture, edit
 from swinviz.model.swin import Stage, SwinBlock
 from swinviz.segmenter import SwinUPerNet
 
-__all__ = ["BlockKey", "Run", "Session"]
-
-BlockKey = tuple[int, int]
-"""(stage, block)."""
+__all__ = ["Run", "Session"]
 
 _KEPT = 3
 """Runs, splits and mean patterns remembered: the unedited ones and those of the edits tried last."""
@@ -54,7 +51,7 @@ class Run:
         confidence: (H, W) its probability, 0..1.
     """
 
-    inputs: Mapping[BlockKey, BlockInput]
+    inputs: Mapping[BlockId, BlockInput]
     labels: NDArray[np.int64]
     confidence: NDArray[np.float32]
 
@@ -95,7 +92,7 @@ class Session:
         return self.image.shape[0], self.image.shape[1]
 
     @property
-    def geometries(self) -> dict[BlockKey, WindowGeometry]:
+    def geometries(self) -> dict[BlockId, WindowGeometry]:
         """Geometry of every block, in the order they run; the model need not have run."""
         return block_geometries(self.model.backbone, self.size)
 
@@ -103,11 +100,11 @@ class Session:
         """Run the model on the image under edits, or return the run that is remembered."""
         return self._remember(("run", edits), lambda: self._run(edits))
 
-    def pattern(self, key: BlockKey, edits: EditNames = ()) -> Tensor:
+    def pattern(self, key: BlockId, edits: EditNames = ()) -> Tensor:
         """Compute one block's attention probabilities: (1, nW, nH, N, N) float32 on the CPU."""
         return self._run_block(key, edits, "pattern")["pattern"]
 
-    def split(self, key: BlockKey) -> AttentionDecomposition:
+    def split(self, key: BlockId) -> AttentionDecomposition:
         """Split one block's pattern into content, position and mask."""
 
         def compute() -> AttentionDecomposition:
@@ -116,16 +113,15 @@ class Session:
 
         return self._remember(("split", key), compute)
 
-    def mean_patterns(self, edits: EditNames = ()) -> dict[str, Tensor]:
+    def mean_patterns(self, edits: EditNames = ()) -> Captured:
         """Compute all blocks' patterns, heads averaged, as `rollout` takes them: name -> (1, nW, 1, N, N)."""
 
-        def compute() -> dict[str, Tensor]:
-            means: dict[str, Tensor] = {}
+        def compute() -> Captured:
+            means = Captured()
 
             def average(pattern: Tensor, hook: Hook) -> None:
                 mean = pattern.detach().float().mean(dim=2, keepdim=True).cpu()
-                means[hook.name] = mean.double()  # on the CPU: not all devices have float64
-                means[hook.name].geometry = hook.geometry  # type: ignore[attr-defined]
+                means.put(hook.name, mean.double(), hook.geometry)  # on the CPU: not all devices have float64
 
             # An edit, not a capture: each block's full pattern is freed before the next block runs.
             reading = [*named_edits(edits), {"stages.*.attn.pattern": average}]
@@ -135,7 +131,7 @@ class Session:
 
         return self._remember(("means", edits), compute)
 
-    def module(self, key: BlockKey) -> SwinBlock:
+    def module(self, key: BlockId) -> SwinBlock:
         """Return a block of the model."""
         stage, block = key
         return cast(SwinBlock, cast(Stage, self.model.backbone.stages[stage]).blocks[block])
@@ -151,12 +147,12 @@ class Session:
         ):
             probabilities = self.model(self._images())[0].float().softmax(dim=0)  # K H W
         confidence, labels = probabilities.max(dim=0)
-        inputs = {_block_key(name): BlockInput(x, x.geometry) for name, x in seen.items()}
+        inputs = {block: BlockInput(*found) for block, found in seen.blocks("resid_pre").items()}
         return Run(inputs, labels.cpu().numpy(), confidence.cpu().numpy())
 
-    def _run_block(self, key: BlockKey, edits: EditNames, *points: str) -> dict[str, Tensor]:
-        inputs, (stage, block) = self.run(edits).inputs[key], key
-        names = {f"stages.{stage}.blocks.{block}.attn.{point}": point for point in points}
+    def _run_block(self, key: BlockId, edits: EditNames, *points: str) -> dict[str, Tensor]:
+        inputs = self.run(edits).inputs[key]
+        names = {BlockId(*key).hook(f"attn.{point}"): point for point in points}
         with (
             torch.inference_mode(),
             edit(self.model, named_edits(edits)),
@@ -174,8 +170,3 @@ class Session:
                     del self._remembered[old]
             self._remembered.move_to_end(key)
             return cast(Value, self._remembered[key])
-
-
-def _block_key(name: str) -> BlockKey:
-    _, stage, _, block, *_ = name.split(".")
-    return int(stage), int(block)

@@ -13,7 +13,8 @@ from PIL import Image
 
 from swinviz.explorer import html
 from swinviz.explorer.requests import answer
-from swinviz.explorer.session import BlockKey, Session
+from swinviz.explorer.session import Session
+from swinviz.model.hooks import BlockId
 
 __all__ = ["Explorer"]
 
@@ -53,6 +54,6 @@ class Explorer(anywidget.AnyWidget):
             data["image/png"] = base64.b64encode(picture.getvalue()).decode("ascii")
         return bundle
 
-    def save_html(self, path: str | Path, *, budget: int = html.DEFAULT_BUDGET) -> list[BlockKey]:
+    def save_html(self, path: str | Path, *, budget: int = html.DEFAULT_BUDGET) -> list[BlockId]:
         """Write this viewer into one offline file; see `swinviz.explorer.html.save_html`."""
         return html.save_html(self.session, path, state=self.state, budget=budget)

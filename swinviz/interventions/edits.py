@@ -179,13 +179,21 @@ def drop_pooling(index: int) -> Edits:
 
 
 def patch_window(
-    source: Tensor, window: int, *, stage: int, block: int, to: int | None = None, batch: int = 0
+    source: Tensor,
+    geometry: WindowGeometry,
+    window: int,
+    *,
+    stage: int,
+    block: int,
+    to: int | None = None,
+    batch: int = 0,
 ) -> Edits:
     """Put a window's tokens from another image into the input of a block.
 
     Args:
         source: (B, H, W, C) of the other image, captured at the same block's `resid_pre`; the images may
             differ in size.
+        geometry: window geometry of that block in the other image.
         window: number of the window in the other image.
         stage: stage of the block.
         block: its number inside the stage.
@@ -193,16 +201,13 @@ def patch_window(
         batch: which image of `source`.
 
     Raises:
-        ValueError: `source` carries no geometry; or, when the model runs, there is no such window.
+        ValueError: there is no such window (in the image it goes into: when the model runs).
 
     >>> source = torch.ones(1, 2, 2, 3)
-    >>> source.geometry = WindowGeometry(2, 2, 2, 0, stride=4)
-    >>> list(patch_window(source, window=0, stage=1, block=0))
+    >>> geometry = WindowGeometry(2, 2, 2, 0, stride=4)
+    >>> list(patch_window(source, geometry, window=0, stage=1, block=0))
     ['stages.1.blocks.0.resid_pre']
     """
-    geometry: WindowGeometry | None = getattr(source, "geometry", None)
-    if geometry is None:
-        raise ValueError("the source carries no geometry: capture it at the block's resid_pre.")
     geometry.rectangles(window)  # raises where there is no such window
     taken = geometry.token_index[window]
     donor = source[batch].flatten(0, 1)  # H*W C

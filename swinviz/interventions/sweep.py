@@ -10,15 +10,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from swinviz.attention import Place
+from swinviz.attention import Target
 from swinviz.attribution import decode_region, pixel_weights, region_of, weights_on_map
 from swinviz.interventions.edits import Edits, ablate_heads
-from swinviz.model.hooks import capture, edit, hook_points
+from swinviz.model.hooks import BlockId, capture, edit, hook_points
 from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["CachedRun", "first_edited_block", "flipped_share", "head_sweep"]
-
-Block = tuple[int, int]
 
 
 class CachedRun:
@@ -68,7 +66,7 @@ class CachedRun:
             return self.model.decode(self._features_from(start))
 
     @torch.no_grad()
-    def at(self, place: Place, edits: Edits | Iterable[Edits] = ()) -> Tensor:
+    def at(self, place: Target, edits: Edits | Iterable[Edits] = ()) -> Tensor:
         """Run again under edits, but decode only a place: at swin-t a fraction of a whole decoding.
 
         Args:
@@ -95,7 +93,7 @@ class CachedRun:
                 logits = decode_region(self.model.head, features, region)
         return torch.einsum("bkhw,hw->bk", logits, on_map.to(logits))
 
-    def _features_from(self, start: Block | Literal["image", "head"]) -> list[Tensor]:
+    def _features_from(self, start: BlockId | Literal["image", "head"]) -> list[Tensor]:
         if start == "head":
             return self.features
         if start == "image":
@@ -105,7 +103,7 @@ class CachedRun:
         return [*self.features[:stage], *self.model.backbone.resume(x, stage, block)]
 
 
-def first_edited_block(model: SwinUPerNet, edits: Iterable[Edits]) -> Block | Literal["image", "head"]:
+def first_edited_block(model: SwinUPerNet, edits: Iterable[Edits]) -> BlockId | Literal["image", "head"]:
     """Find where a run under edits must start: at a block, at the image, or only at the decode head.
 
     Args:
@@ -121,7 +119,7 @@ def first_edited_block(model: SwinUPerNet, edits: Iterable[Edits]) -> Block | Li
     >>> head = HeadConfig(channels=8, aux_channels=0)
     >>> model = SwinUPerNet(ModelConfig(("sky", "sea"), backbone=backbone, head=head))
     >>> first_edited_block(model, [ablate_heads(1, 1, heads=0)])
-    (1, 1)
+    BlockId(stage=1, block=1)
     """
     names = _touched(model, edits)
     if "patch_embed" in names:
@@ -144,11 +142,11 @@ def head_sweep(
     run: CachedRun,
     stages: Iterable[int] | None = None,
     *,
-    place: Place | None = None,
+    place: Target | None = None,
     class_index: int | None = None,
     fill: Literal["zero", "mean"] = "zero",
     batch: int = 0,
-) -> dict[Block, Tensor]:
+) -> dict[BlockId, Tensor]:
     """Silence every head in turn and measure what changes, in the whole image or at one place.
 
     Args:
@@ -172,13 +170,13 @@ def head_sweep(
     >>> head = HeadConfig(channels=8, aux_channels=0)
     >>> model = SwinUPerNet(ModelConfig(("sky", "sea"), backbone=backbone, head=head)).eval()
     >>> swept = head_sweep(CachedRun(model, torch.zeros(1, 3, 32, 32)), stages=[1])
-    >>> {block: len(effects) for block, effects in swept.items()}
+    >>> {tuple(block): len(effects) for block, effects in swept.items()}
     {(1, 0): 2, (1, 1): 2}
     """
     config = run.model.config.backbone
     effect = partial(_flipped, run) if place is None else _LogitChange(run, place, class_index, batch)
     return {
-        (stage, block): torch.tensor(
+        BlockId(stage, block): torch.tensor(
             [effect(ablate_heads(stage, block, head, fill)) for head in range(config.num_heads[stage])],
             dtype=torch.float64,
         )
@@ -194,7 +192,7 @@ def _flipped(run: CachedRun, edits: Edits) -> float:
 class _LogitChange:
     """How much edits change a class's logit at a place."""
 
-    def __init__(self, run: CachedRun, place: Place, class_index: int | None, batch: int) -> None:
+    def __init__(self, run: CachedRun, place: Target, class_index: int | None, batch: int) -> None:
         self.run, self.place, self.batch = run, place, batch
         before = run.at(place)[batch]
         self.class_index = int(before.argmax()) if class_index is None else class_index
@@ -214,8 +212,8 @@ def _touched(model: SwinUPerNet, edits: Iterable[Edits]) -> list[str]:
     return [name for mapping in edits for pattern in mapping for name in fnmatch.filter(points, pattern)]
 
 
-def _block(name: str, model: SwinUPerNet) -> Block:
+def _block(name: str, model: SwinUPerNet) -> BlockId:
     """The block to start from; a stage's merging and output are computed again with its last block."""
     _, stage, *rest = name.split(".")
     last = model.config.backbone.depths[int(stage)] - 1
-    return int(stage), int(rest[1]) if rest[0] == "blocks" else last
+    return BlockId.of(name) if rest[0] == "blocks" else BlockId(int(stage), last)

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from swinviz.model.geometry import WindowGeometry
 
 __all__ = [
+    "BlockId",
     "Captured",
     "EditFn",
     "Hook",
@@ -38,9 +39,36 @@ Value = TypeVar("Value")
 Names = str | Iterable[str] | Callable[[str], bool]
 
 
+class BlockId(NamedTuple):
+    """A block of the backbone, counted from 0.
+
+    >>> BlockId.of("stages.2.blocks.3.attn.pattern").hook("resid_pre")
+    'stages.2.blocks.3.resid_pre'
+    """
+
+    stage: int
+    block: int
+
+    @classmethod
+    def of(cls, name: str) -> BlockId:
+        """Read the block from the name of a hook point inside it.
+
+        Raises:
+            ValueError: the hook point is outside the blocks.
+        """
+        parts = name.split(".")
+        if len(parts) < 4 or (parts[0], parts[2]) != ("stages", "blocks"):
+            raise ValueError(f"the hook point {name!r} is in no block: blocks are stages.S.blocks.B.")
+        return cls(int(parts[1]), int(parts[3]))
+
+    def hook(self, point: str) -> str:
+        """Name a hook point of the block, such as "attn.pattern" or "resid_pre"."""
+        return f"stages.{self.stage}.blocks.{self.block}.{point}"
+
+
 @dataclass(frozen=True)
 class Hook:
-    """What a listener is told beside the value.
+    """Name and place of a hook point, given to an edit beside the value.
 
     Attributes:
         name: name of the hook point, such as "stages.2.blocks.3.attn.pattern".
@@ -49,6 +77,11 @@ class Hook:
 
     name: str
     geometry: WindowGeometry | None
+
+    @property
+    def block(self) -> BlockId:
+        """The block that the point is in; ValueError outside the blocks."""
+        return BlockId.of(self.name)
 
 
 EditFn = Callable[[Any, Hook], Any]
@@ -69,7 +102,15 @@ _listening: ContextVar[_Listening | None] = ContextVar("swinviz_listening", defa
 
 
 class HookPoint(nn.Module):
-    """An identity that can be active to. It holds no state."""
+    """An identity whose value can be read and replaced.
+
+    Args:
+        axes: names of the axes of what passes, such as "B H W C"; empty where it is no tensor.
+    """
+
+    def __init__(self, axes: str) -> None:
+        super().__init__()
+        self.axes = axes
 
     def forward(self, value: Value, geometry: WindowGeometry | None = None) -> Value:
         """Pass a value on, through the listeners if there are any.
@@ -121,11 +162,30 @@ def hook_points(model: nn.Module) -> dict[str, HookPoint]:
 
 
 class Captured(dict[str, Any]):
-    """What `capture` saw: name -> tensor, the latest forward pass's. Tensors of blocks carry `.geometry`."""
+    """Record of a `capture`: name -> tensor, of the latest forward pass.
 
-    def __init__(self, selected: Iterable[str]) -> None:
+    Attributes:
+        geometries: name -> window geometry of the block, for the points inside blocks.
+    """
+
+    def __init__(self, selected: Iterable[str] = ()) -> None:
         super().__init__()
+        self.geometries: dict[str, WindowGeometry] = {}
         self._selected = frozenset(selected)
+
+    def put(self, name: str, value: Any, geometry: WindowGeometry | None = None) -> None:
+        """Record a value and, inside a block, the geometry that cut it."""
+        self[name] = value
+        if geometry is not None:
+            self.geometries[name] = geometry
+
+    def blocks(self, point: str) -> dict[BlockId, tuple[Tensor, WindowGeometry]]:
+        """Return what was recorded at one point of every block, such as "attn.pattern", with geometries."""
+        return {
+            BlockId.of(name): (value, self.geometries[name])
+            for name, value in self.items()
+            if name in self.geometries and BlockId.of(name).hook(point) == name
+        }
 
     def __missing__(self, name: str) -> Any:
         if name in self._selected:
@@ -155,8 +215,8 @@ def capture(
             `torch.autograd.grad(logit, seen[name])` works.
 
     Yields:
-        A dict that fills as the model runs: name -> tensor, such as (B, nW, nH, N, N) for a pattern. Each
-        run overwrites the one before. Tensors of blocks carry their geometry as `.geometry`.
+        A record that fills as the model runs: name -> tensor, such as (B, nW, nH, N, N) for a pattern, and
+        in `.geometries` name -> window geometry. Each run overwrites the one before.
 
     Raises:
         ValueError: no hook point has such a name, or the model is compiled.
@@ -167,14 +227,12 @@ def capture(
     def reader(name: str) -> Listener:
         def read(value: Any, geometry: WindowGeometry | None) -> None:
             if not isinstance(value, Tensor):
-                seen[name] = value
+                seen.put(name, value, geometry)
                 return
-            # A tensor of the graph must stay itself; an alias keeps attributes off the model's tables.
-            kept = value if value.requires_grad and not detach else value.detach()
+            kept = value.detach() if detach else value
             if device is not None or (dtype is not None and kept.is_floating_point()):
                 kept = kept.to(device=device, dtype=dtype if kept.is_floating_point() else None)
-            kept.geometry = geometry  # type: ignore[attr-defined]
-            seen[name] = kept
+            seen.put(name, kept, geometry)
 
         return read
 

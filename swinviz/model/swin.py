@@ -59,9 +59,10 @@ class WindowAttention(nn.Module):
         self.register_buffer(
             "relative_position_index", relative_position_index(window_size), persistent=False
         )
-        self.q, self.k, self.v = HookPoint(), HookPoint(), HookPoint()
-        self.bias, self.mask = HookPoint(), HookPoint()
-        self.scores, self.pattern, self.head_out = HookPoint(), HookPoint(), HookPoint()
+        self.q, self.k, self.v = (HookPoint("B nW nH N d") for _ in range(3))
+        self.bias, self.mask = HookPoint("nH N N"), HookPoint("nW N N")
+        self.scores, self.pattern = HookPoint("B nW nH N N"), HookPoint("B nW nH N N")
+        self.head_out = HookPoint("B nW nH N d")
 
     def forward(self, windows: Tensor, geometry: WindowGeometry) -> Tensor:
         """Attend inside each window: (B, nW, N, C) -> (B, nW, N, C)."""
@@ -119,8 +120,8 @@ class SwinBlock(nn.Module):
         self.norm2 = nn.LayerNorm(channels)
         self.mlp = MLP(channels, int(channels * config.mlp_ratio))
         self.drop_path = DropPath(drop_path_rate)
-        self.geometry = HookPoint()
-        self.resid_pre, self.resid_mid, self.resid_post = HookPoint(), HookPoint(), HookPoint()
+        self.geometry = HookPoint("")
+        self.resid_pre, self.resid_mid, self.resid_post = (HookPoint("B H W C") for _ in range(3))
 
     def forward(self, x: Tensor, geometry: WindowGeometry) -> Tensor:
         """Transform a map (B, H, W, C) whose windows `geometry` cuts."""
@@ -140,7 +141,7 @@ class PatchEmbed(nn.Module):
         super().__init__()
         self.proj = nn.Conv2d(3, channels, kernel_size=4, stride=4)
         self.norm = nn.LayerNorm(channels)
-        self.output = HookPoint()
+        self.output = HookPoint("B H W C")
 
     def forward(self, images: Tensor) -> Tensor:
         """Embed (B, 3, H, W) as (B, ceil(H/4), ceil(W/4), C); sizes are padded to multiples of 4."""
@@ -158,7 +159,7 @@ class PatchMerging(nn.Module):
         super().__init__()
         self.norm = nn.LayerNorm(4 * channels)
         self.reduction = nn.Linear(4 * channels, 2 * channels, bias=False)
-        self.output = HookPoint()
+        self.output = HookPoint("B H W C")
 
     def forward(self, x: Tensor) -> Tensor:
         """Halve a map: (B, H, W, C) -> (B, ceil(H/2), ceil(W/2), 2C); sizes are padded to even."""
@@ -171,7 +172,7 @@ class PatchMerging(nn.Module):
 
 
 class Stage(nn.Module):
-    """Blocks at one resolution, every second one shifted, and the merging that is_main to the next stage."""
+    """Blocks at one resolution, every second one shifted, and the merging that leads to the next stage."""
 
     def __init__(self, index: int, config: SwinConfig, drop_path_rates: list[float]) -> None:
         super().__init__()
@@ -182,18 +183,18 @@ class Stage(nn.Module):
         self.blocks = nn.ModuleList(SwinBlock(channels, heads, config, rate) for rate in drop_path_rates)
         last = index == len(config.depths) - 1
         self.downsample = None if last else PatchMerging(channels)
-        self.out = HookPoint()
+        self.out = HookPoint("B C H W")
 
-    def geometry(self, block: int, x: Tensor) -> WindowGeometry:
-        """Return how block number `block` cuts the map x (B, H, W, C): shifted if it is odd."""
+    def geometry(self, block: int, height: int, width: int) -> WindowGeometry:
+        """Return the windows of block number `block` on a map of height x width tokens: shifted if odd."""
         shift = self.shift_size if block % 2 else 0
-        return window_geometry(x.shape[1], x.shape[2], self.window_size, shift, self.stride)
+        return window_geometry(height, width, self.window_size, shift, self.stride)
 
     def forward(self, x: Tensor, first_block: int = 0) -> Tensor:
         """Run the blocks from `first_block` on, without the merging: (B, H, W, C) -> (B, H, W, C)."""
         for index, block in enumerate(self.blocks):
             if index >= first_block:
-                x = block(x, self.geometry(index, x))
+                x = block(x, self.geometry(index, *x.shape[1:3]))
         return x
 
 

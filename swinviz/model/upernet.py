@@ -25,7 +25,7 @@ class ConvBlock(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(in_channels, channels, kernel_size, padding=kernel_size // 2, bias=False)
         self.bn = nn.BatchNorm2d(channels)
-        self.output = HookPoint()
+        self.output = HookPoint("B C H W")
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in_channels, h, w) -> (B, channels, h, w), never negative."""
@@ -43,10 +43,10 @@ class Fusion(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(levels * channels, channels, 3, padding=1, bias=False)
         self.bn = nn.BatchNorm2d(channels)
-        self.points = [HookPoint() for _ in range(levels)]
+        self.points = [HookPoint("B C H W") for _ in range(levels)]
         for level, point in enumerate(self.points):
             self.add_module(str(level), point)
-        self.output = HookPoint()
+        self.output = HookPoint("B C H W")
 
     def forward(self, levels: list[Tensor]) -> Tensor:
         """Fuse maps (B, C, h_i, w_i), finest first, into (B, C, h_0, w_0)."""
@@ -83,7 +83,7 @@ class UPerHead(nn.Module):
         self.fusion = Fusion(width, len(in_channels))
         self.dropout = nn.Dropout2d(config.dropout)
         self.classifier = nn.Conv2d(width, num_classes, 1)
-        self.logits = HookPoint()
+        self.logits = HookPoint("B C H W")
 
     def forward(self, features: list[Tensor]) -> Tensor:
         """Decode the backbone's maps, finest first, into logits (B, K, H/4, W/4)."""
@@ -125,7 +125,7 @@ class FCNHead(nn.Module):
         self.conv = ConvBlock(in_channels, config.aux_channels, 3)
         self.dropout = nn.Dropout2d(config.dropout)
         self.classifier = nn.Conv2d(config.aux_channels, num_classes, 1)
-        self.logits = HookPoint()
+        self.logits = HookPoint("B C H W")
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, h, w) -> logits (B, K, h, w)."""

@@ -44,7 +44,7 @@ def plot_attention(
     >>> from swinviz.model.geometry import WindowGeometry
     >>> geometry = WindowGeometry(height=8, width=8, window_size=4, shift_size=2, stride=4)
     >>> pattern = torch.rand(1, 4, 2, 16, 16).softmax(dim=-1)
-    >>> looked = attention_to_image(pattern, query=(0, 0), geometry=geometry, block=(0, 1))
+    >>> looked = attention_to_image(pattern, geometry, query=(0, 0), block=(0, 1))
     >>> figure = plot_attention(np.zeros((32, 32, 3), np.uint8), looked)
     >>> [ax.get_title() for ax in figure.axes[:3]]
     ['query: y=0, x=0', 'head 0', 'head 1']

@@ -12,11 +12,11 @@ from matplotlib.image import AxesImage
 from torch import Tensor
 
 from swinviz.attention import AttentionDecomposition, HeadStatistics
+from swinviz.model.hooks import BlockId
 from swinviz.plots import style
 
 __all__ = ["plot_bias_tables", "plot_decomposition", "plot_heads", "plot_statistics"]
 
-Block = tuple[int, int]
 
 _MEASURES = {
     "distance": "mean distance (pixels)",
@@ -27,7 +27,7 @@ _MEASURES = {
 }
 
 
-def plot_heads(values: Mapping[Block, Tensor], unit: str, *, title: str = "", note: str = "") -> Figure:
+def plot_heads(values: Mapping[BlockId, Tensor], unit: str, *, title: str = "", note: str = "") -> Figure:
     """Draw one number a head as a map: a row for each block, a column for each head.
 
     Args:
@@ -58,7 +58,7 @@ def plot_heads(values: Mapping[Block, Tensor], unit: str, *, title: str = "", no
     return figure
 
 
-def plot_statistics(table: Mapping[Block, HeadStatistics], *, note: str = "") -> Figure:
+def plot_statistics(table: Mapping[BlockId, HeadStatistics], *, note: str = "") -> Figure:
     """Draw all statistics of all heads, one map a measure.
 
     Args:
@@ -98,7 +98,7 @@ def plot_statistics(table: Mapping[Block, HeadStatistics], *, note: str = "") ->
     return figure
 
 
-def plot_bias_tables(pictures: Tensor, *, block: Block | None = None) -> Figure:
+def plot_bias_tables(pictures: Tensor, *, block: tuple[int, int] | None = None) -> Figure:
     """Draw each head's relative position bias as it lies around a query.
 
     Args:
@@ -144,7 +144,7 @@ def plot_decomposition(
     *,
     heads: Sequence[int] | None = None,
     batch: int = 0,
-    block: Block | None = None,
+    block: tuple[int, int] | None = None,
 ) -> Figure:
     """Draw what content alone, position alone, both, and both with the mask make of one query's attention.
 
@@ -210,7 +210,7 @@ def plot_decomposition(
     return figure
 
 
-def _draw_heads(ax: Axes, values: Mapping[Block, Tensor]) -> AxesImage:
+def _draw_heads(ax: Axes, values: Mapping[BlockId, Tensor]) -> AxesImage:
     blocks = sorted(values)
     grid = np.full((len(blocks), max(len(values[block]) for block in blocks)), np.nan)
     for row, block in enumerate(blocks):

@@ -29,7 +29,7 @@ from swinviz.attention import (
 )
 from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
 from swinviz.model.geometry import WindowGeometry
-from swinviz.model.hooks import capture, edit
+from swinviz.model.hooks import Captured, capture, edit
 from swinviz.segmenter import SwinUPerNet
 
 PATTERNS = "stages.*.blocks.*.attn.pattern"
@@ -83,7 +83,7 @@ def test_a_pixel_gets_the_attention_of_its_own_token_at_the_right_places(
     y = data.draw(st.integers(0, geometry.height * geometry.stride - 1))
     x = data.draw(st.integers(0, geometry.width * geometry.stride - 1))
     pattern = random_pattern(geometry)
-    looked = attention_to_image(pattern, (y, x), geometry=geometry, batch=1)
+    looked = attention_to_image(pattern, geometry, (y, x), batch=1)
     expected = looped_map(pattern[1], geometry, y, x)
     assert torch.equal(looked.padded, expected)
     assert torch.equal(looked.maps, expected[:, : geometry.height, : geometry.width])
@@ -92,7 +92,7 @@ def test_a_pixel_gets_the_attention_of_its_own_token_at_the_right_places(
     torch.testing.assert_close(looked.padding_share, padding.sum(dim=(1, 2)))
     torch.testing.assert_close(looked.padded.sum(dim=(1, 2)), torch.ones(3))
 
-    looked = attention_to_image(pattern, key=(y, x), geometry=geometry)
+    looked = attention_to_image(pattern, geometry, key=(y, x))
     assert torch.equal(looked.padded, looped_map(pattern[0], geometry, y, x, reverse=True))
 
 
@@ -108,13 +108,13 @@ def test_a_region_is_the_mean_over_its_pixels_not_over_its_tokens(
     for reverse in (False, True):
         one_by_one = [looped_map(pattern[0], geometry, y, x, reverse) for y, x in np.argwhere(mask)]
         asked = {"key": mask} if reverse else {"query": mask}
-        looked = attention_to_image(pattern, **asked, geometry=geometry)
+        looked = attention_to_image(pattern, geometry, **asked)
         torch.testing.assert_close(looked.padded, torch.stack(one_by_one).mean(dim=0))
 
 
 def test_pixel_resolution_repeats_tokens_and_is_cut_to_the_input() -> None:
     geometry = WindowGeometry(5, 4, 3, 1, stride=4)
-    looked = attention_to_image(random_pattern(geometry), (7, 7), geometry=geometry, resolution="pixel")
+    looked = attention_to_image(random_pattern(geometry), geometry, (7, 7), resolution="pixel")
     assert looked.maps.shape == (3, 20, 16)
     assert looked.pixels((18, 13)).shape == (3, 18, 13)
     for y, x in [(0, 0), (7, 8), (19, 15)]:
@@ -123,7 +123,7 @@ def test_pixel_resolution_repeats_tokens_and_is_cut_to_the_input() -> None:
 
 def test_rectangles_cover_exactly_the_tokens_that_get_attention() -> None:
     geometry = WindowGeometry(5, 8, 4, 2, stride=4)
-    looked = attention_to_image(random_pattern(geometry), (1, 1), geometry=geometry)
+    looked = attention_to_image(random_pattern(geometry), geometry, (1, 1))
     assert len(looked.rectangles) == 4
     covered = torch.zeros(8 * 4, 8 * 4, dtype=torch.bool)
     for top, left, bottom, right in looked.rectangles:
@@ -134,9 +134,9 @@ def test_rectangles_cover_exactly_the_tokens_that_get_attention() -> None:
 def test_mean_and_max_over_heads_leave_one_map() -> None:
     geometry = WindowGeometry(4, 4, 2, 0, stride=4)
     pattern = random_pattern(geometry)
-    each = attention_to_image(pattern, (3, 9), geometry=geometry).maps
-    mean = attention_to_image(pattern, (3, 9), geometry=geometry, heads="mean").maps
-    highest = attention_to_image(pattern, (3, 9), geometry=geometry, heads="max").maps
+    each = attention_to_image(pattern, geometry, (3, 9)).maps
+    mean = attention_to_image(pattern, geometry, (3, 9), heads="mean").maps
+    highest = attention_to_image(pattern, geometry, (3, 9), heads="max").maps
     torch.testing.assert_close(mean, each.mean(dim=0, keepdim=True))
     torch.testing.assert_close(highest, each.max(dim=0, keepdim=True).values)
 
@@ -145,19 +145,17 @@ def test_questions_without_an_answer_are_refused_with_what_to_do() -> None:
     geometry = WindowGeometry(4, 4, 2, 0, stride=4)
     pattern = random_pattern(geometry)
     with pytest.raises(ValueError, match="either a query"):
-        attention_to_image(pattern, geometry=geometry)
+        attention_to_image(pattern, geometry)
     with pytest.raises(ValueError, match="either a query"):
-        attention_to_image(pattern, (0, 0), key=(0, 0), geometry=geometry)
+        attention_to_image(pattern, geometry, (0, 0), key=(0, 0))
     with pytest.raises(ValueError, match="outside the image"):
-        attention_to_image(pattern, (16, 0), geometry=geometry)
-    with pytest.raises(ValueError, match="pass geometry="):
-        attention_to_image(pattern, (0, 0))
+        attention_to_image(pattern, geometry, (16, 0))
     with pytest.raises(ValueError, match="4 windows"):
-        attention_to_image(pattern[:, 1:], (0, 0), geometry=geometry)
+        attention_to_image(pattern[:, 1:], geometry, (0, 0))
     with pytest.raises(ValueError, match="size of the model's input"):
-        attention_to_image(pattern, np.ones((8, 16)), geometry=geometry)
+        attention_to_image(pattern, geometry, np.ones((8, 16)))
     with pytest.raises(ValueError, match="mask is empty"):
-        attention_to_image(pattern, np.zeros((16, 16)), geometry=geometry)
+        attention_to_image(pattern, geometry, np.zeros((16, 16)))
 
 
 @given(*[st.integers(1, 40)] * 4, st.data())
@@ -242,7 +240,7 @@ def test_statistics_are_the_means_of_a_loop_over_pairs_of_tokens(geometry: Windo
                     own = labels[image, center[0], center[1]] == labels[image, center[2], center[3]]
                     expected["own"] += share * own
     queries = 2 * geometry.height * geometry.width
-    measured = head_statistics(pattern, labels, geometry)
+    measured = head_statistics(pattern, geometry, labels)
     assert measured.queries == queries
     got = (
         measured.distance,
@@ -257,8 +255,8 @@ def test_statistics_are_the_means_of_a_loop_over_pairs_of_tokens(geometry: Windo
 
 def test_statistics_over_images_weigh_each_query_alike() -> None:
     geometry, larger = WindowGeometry(2, 3, 3, 0, 4), WindowGeometry(5, 5, 3, 0, 4)
-    one = head_statistics(random_pattern(geometry), geometry=geometry)
-    two = head_statistics(random_pattern(larger), geometry=larger)
+    one = head_statistics(random_pattern(geometry), geometry)
+    two = head_statistics(random_pattern(larger), larger)
     both = HeadStatistics.combine([one, two])
     torch.testing.assert_close(both.entropy, (one.entropy * 12 + two.entropy * 50) / 62)
 
@@ -271,7 +269,7 @@ def test_model_statistics_are_those_of_the_captured_patterns() -> None:
     seen = captured(model, images, PATTERNS)
     assert list(table) == [(stage, block) for stage in range(3) for block in range(2)]
     for (stage, block), measured in table.items():
-        expected = head_statistics(seen[f"stages.{stage}.blocks.{block}.attn.pattern"], labels)
+        expected = head_statistics(*seen.blocks("attn.pattern")[stage, block], labels)
         torch.testing.assert_close(measured.distance, expected.distance)
         torch.testing.assert_close(measured.own_class_share, expected.own_class_share)
     with pytest.raises(ValueError, match="no image"):
@@ -306,10 +304,10 @@ def test_the_split_rebuilds_the_models_pattern_and_its_distances_by_hand() -> No
     model, images = small_model(), torch.randn(2, 3, 30, 45)
     seen = captured(model, images, "stages.1.blocks.1.attn.*")
     q, k, bias = (seen[f"stages.1.blocks.1.attn.{name}"] for name in ("q", "k", "bias"))
-    split = decompose_attention(q, k, bias)
+    geometry = seen.geometries["stages.1.blocks.1.attn.q"]
+    split = decompose_attention(q, k, bias, geometry)
     pattern = seen["stages.1.blocks.1.attn.pattern"]
     torch.testing.assert_close(split.full, pattern)
-    geometry = pattern.geometry
     sums = {"content": torch.zeros(2), "position": torch.zeros(2), "mask": torch.zeros(2)}
     for (window, query), at in places_of(geometry).items():
         if is_padding(geometry, at):
@@ -336,7 +334,8 @@ def test_the_split_rebuilds_the_models_pattern_and_its_distances_by_hand() -> No
 def test_without_a_shift_the_mask_takes_nothing_away() -> None:
     seen = captured(small_model(), torch.randn(1, 3, 30, 45), "stages.0.blocks.0.attn.*")
     q, k, bias = (seen[f"stages.0.blocks.0.attn.{name}"] for name in ("q", "k", "bias"))
-    assert decompose_attention(q, k, bias).kl_mask.abs().max() == 0
+    geometry = seen.geometries["stages.0.blocks.0.attn.q"]
+    assert decompose_attention(q, k, bias, geometry).kl_mask.abs().max() == 0
 
 
 def test_a_bias_table_lies_around_its_query_as_in_the_image() -> None:
@@ -380,8 +379,8 @@ def test_rollout_equals_the_dense_product_of_all_matrices(size: tuple[int, int])
     geometries = block_geometries(model.backbone, size)
     product = None
     for (stage, block), geometry in geometries.items():
-        pattern = seen[f"stages.{stage}.blocks.{block}.attn.pattern"]
-        assert pattern.geometry == geometry
+        pattern, recorded = seen.blocks("attn.pattern")[stage, block]
+        assert recorded == geometry
         if product is None:
             product = dense_merge(size, (geometry.height, geometry.width), 4)
             fine = geometry.height, geometry.width
@@ -406,9 +405,9 @@ def test_rollout_from_many_blocks_averages_each_pattern_once(monkeypatch: pytest
     rollout_module = sys.modules["swinviz.attention.rollout"]  # the package names a function so
     average = rollout_module._mean_matrix
 
-    def counted(pattern: torch.Tensor, batch: int) -> object:
+    def counted(pattern: torch.Tensor, geometry: WindowGeometry, batch: int) -> object:
         averaged.append(pattern)
-        return average(pattern, batch)
+        return average(pattern, geometry, batch)
 
     monkeypatch.setattr(rollout_module, "_mean_matrix", counted)
     walks = list(rollout_from(seen, (7, 8), starts))
@@ -421,7 +420,10 @@ def test_rollout_says_which_block_is_missing() -> None:
     with pytest.raises(ValueError, match="missing"):
         rollout(seen, (0, 0), start=(3, 0))
     for gap in ("stages.1.blocks.0", "stages.1.", "stages.0.blocks.0"):
-        partial = {name: pattern for name, pattern in seen.items() if not name.startswith(gap)}
+        partial = Captured()
+        for name, pattern in seen.items():
+            if not name.startswith(gap):
+                partial.put(name, pattern, seen.geometries[name])
         with pytest.raises(ValueError, match=r"missing|reach back"):
             rollout(partial, (0, 0))
 
@@ -463,14 +465,17 @@ def test_contributions_of_all_keys_sum_to_the_attention_output_minus_its_bias() 
     handle = attention.register_forward_hook(lambda module, inputs, output: outputs.append(output))
     seen = captured(model, images, "stages.1.blocks.1.attn.*")
     handle.remove()
-    pattern, v = seen["stages.1.blocks.1.attn.pattern"], seen["stages.1.blocks.1.attn.v"]
+    pattern, geometry = seen.blocks("attn.pattern")[1, 1]
+    v = seen["stages.1.blocks.1.attn.v"]
     for y, x in [(0, 0), (29, 44), (15, 20)]:
-        vectors = key_contributions(pattern, v, attention.proj.weight, (y, x), batch=1)
-        window, own = place(pattern.geometry, y // 8, x // 8)
+        vectors = key_contributions(pattern, geometry, v, attention.proj.weight, (y, x), batch=1)
+        window, own = place(geometry, y // 8, x // 8)
         torch.testing.assert_close(
             vectors.sum(dim=(0, 1)), outputs[0][1, window, own] - attention.proj.bias, atol=1e-5, rtol=1e-5
         )
-        looked = value_weighted_attention(pattern, v, attention.proj.weight, (y, x), batch=1, heads="sum")
+        looked = value_weighted_attention(
+            pattern, geometry, v, attention.proj.weight, (y, x), batch=1, heads="sum"
+        )
         row, column = y // 8, x // 8
         expected = vectors[:, own].sum(dim=0).norm()
         torch.testing.assert_close(looked.padded[0, row, column], expected)

@@ -261,7 +261,7 @@ def test_relevance_equals_the_dense_products_of_positive_attention_times_gradien
         for block in (1, 0):
             name = f"stages.{stage}.blocks.{block}.attn.pattern"
             relevance = (seen[name] * gradients[name])[1].relu().mean(dim=1).detach()
-            flat = flat @ (torch.eye(len(flat)).double() + dense(relevance, seen[name].geometry))
+            flat = flat @ (torch.eye(len(flat)).double() + dense(relevance, seen.geometries[name]))
         row = flat.view(start.shape)
     walked = attribution.attention_relevance(model, images, mask, 1, batch=1)
     torch.testing.assert_close(walked.tokens, row / total, atol=1e-12, rtol=1e-9)

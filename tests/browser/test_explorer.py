@@ -167,7 +167,7 @@ def expected_map(session: Session, stage: int, block: int, y: int, x: int, head:
     with torch.no_grad(), capture(session.model, name) as seen:
         session.model(normalize(session.image)[None])
     return attention_to_image(
-        seen[name], **{way: (y, x)}, heads="mean" if head < 0 else "each"
+        seen[name], seen.geometries[name], **{way: (y, x)}, heads="mean" if head < 0 else "each"
     ), 0 if head < 0 else head
 
 
@@ -272,7 +272,7 @@ def test_a_dragged_rectangle_asks_for_the_mean_over_its_pixels(
     mask = np.zeros(session.size, dtype=bool)
     mask[10:51, 12:71] = True
     found = attention_to_image(
-        session.pattern((1, 0)), query=mask, heads="mean", geometry=session.geometries[1, 0]
+        session.pattern((1, 0)), session.geometries[1, 0], query=mask, heads="mean"
     )
     values = (found.tokens[0] / found.padded.max()).numpy()
     pixels = drawn(page, session, 8)

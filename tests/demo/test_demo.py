@@ -371,7 +371,7 @@ def test_the_live_attention_is_that_of_the_fixed_point(head: int | None) -> None
     with torch.no_grad(), capture(model, "stages.1.blocks.1.attn.pattern") as seen:
         model(normalize(image)[None])
     pattern = seen["stages.1.blocks.1.attn.pattern"]
-    geometry = pattern.geometry
+    geometry = seen.geometries["stages.1.blocks.1.attn.pattern"]
     window, query = geometry.locate(y=12, x=55)
     rows = pattern[0, window, :, query]
     row = rows.mean(dim=0) if head is None else rows[head]

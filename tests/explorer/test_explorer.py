@@ -146,7 +146,7 @@ def test_a_model_laid_out_for_inference_shows_the_same(model: SwinUPerNet, photo
 def test_geometries_are_those_the_forward_pass_used(session: Session, model: SwinUPerNet) -> None:
     seen = patterns_of(model, session.image)
     for (stage, block), geometry in session.geometries.items():
-        assert seen[f"stages.{stage}.blocks.{block}.attn.pattern"].geometry == geometry
+        assert seen.geometries[f"stages.{stage}.blocks.{block}.attn.pattern"] == geometry
         assert session.run().inputs[stage, block].geometry == geometry
 
 
@@ -162,7 +162,7 @@ def test_a_block_run_alone_has_the_patterns_of_the_whole_forward_pass(
         header, stored = unpack(
             answer(session, "block", {"stage": stage, "block": block} | ({"edits": edits} if edits else {}))
         )
-        assert header["geometry"] == asdict(expected.geometry)
+        assert header["geometry"] == asdict(seen.blocks("attn.pattern")[stage, block][1])
         peaks = expected[0].amax(dim=-1, keepdim=True).numpy()
         entries = {entry["name"]: entry for entry in _entries(session, stage, block, edits)}
         restored = stored["levels"] * (stored["peaks"] * entries["peaks"]["step"])[..., None] / 255
@@ -182,7 +182,7 @@ def _entries(session: Session, stage: int, block: int, edits: str) -> list[dict[
 def test_statistics_of_rows_average_to_those_of_the_heads(session: Session) -> None:
     for stage, block in session.geometries:
         pattern, geometry = session.pattern((stage, block)), session.geometries[stage, block]
-        expected = head_statistics(pattern, geometry=geometry)
+        expected = head_statistics(pattern, geometry)
         _, stored = unpack(answer(session, "block", {"stage": stage, "block": block}))
         steps = {entry["name"]: entry["step"] for entry in _entries(session, stage, block, "")}
         real = (geometry.token_index >= 0).numpy()[:, None]  # nW 1 N
@@ -429,7 +429,7 @@ def _question(
     top, left, bottom, right = box
     mask[top:bottom, left:right] = True
     asked = {"query": mask} if direction == "query" else {"key": mask}
-    found = attention_to_image(pattern, **asked, geometry=geometry)
+    found = attention_to_image(pattern, geometry, **asked)
     chosen = slice(None) if head < 0 else slice(head, head + 1)
     whole = found.padded[chosen].mean(dim=0).double().numpy()
     by_class = np.zeros(len(CLASSES))

@@ -109,7 +109,7 @@ def test_no_shift_equals_a_model_that_never_shifts(
 ) -> None:
     got = edited_logits(model, images, iv.no_shift(stage=1))
     stage = model.backbone.stages[1]
-    monkeypatch.setattr(stage, "geometry", lambda block, x: WindowGeometry(*x.shape[1:3], 3, 0, stage.stride))
+    monkeypatch.setattr(stage, "geometry", lambda block, *size: WindowGeometry(*size, 3, 0, stage.stride))
     with torch.no_grad():
         torch.testing.assert_close(got, model(images), atol=1e-6, rtol=1e-6)
 
@@ -118,7 +118,8 @@ def test_no_mask_leaves_content_and_position(model: SwinUPerNet, images: torch.T
     name = "stages.0.blocks.1.attn"
     with capture(model, f"{name}.*") as seen, torch.no_grad():
         model.features(images)
-    split = decompose_attention(*(seen[f"{name}.{part}"] for part in ("q", "k", "bias")))
+    parts = (seen[f"{name}.{part}"] for part in ("q", "k", "bias"))
+    split = decompose_attention(*parts, seen.geometries[f"{name}.q"])
     with edit(model, iv.no_mask(0)), capture(model, f"{name}.pattern") as seen, torch.no_grad():
         model.features(images)
     torch.testing.assert_close(seen[f"{name}.pattern"], split.unmasked)
@@ -133,10 +134,10 @@ def test_masked_padding_gets_nothing_and_the_rest_keeps_its_proportions(
         model.features(images)
     with edit(model, iv.mask_padding_keys()), capture(model, "stages.*.pattern") as after, torch.no_grad():
         model.features(images)
-    assert padding_leakage(before[name]).max() > 0.1
-    for pattern in after.values():
-        assert padding_leakage(pattern).max() < 1e-20
-    real = (before[name].geometry.token_index >= 0).float()[:, None, None, :]
+    assert padding_leakage(before[name], before.geometries[name]).max() > 0.1
+    for pattern, geometry in after.blocks("attn.pattern").values():
+        assert padding_leakage(pattern, geometry).max() < 1e-20
+    real = (before.geometries[name].token_index >= 0).float()[:, None, None, :]
     kept = before[name] * real
     torch.testing.assert_close(after[name], kept / kept.sum(dim=-1, keepdim=True))
 
@@ -149,7 +150,7 @@ def test_mean_ablation_puts_the_mean_over_the_images_real_tokens(
         model.features(images)
     with edit(model, iv.ablate_heads(1, 1, 0, fill="mean")), capture(model, name) as after, torch.no_grad():
         model.features(images)
-    index = before[name].geometry.token_index
+    index = before.geometries[name].token_index
     for image in range(2):
         real = [
             before[name][image, window, 0, place]
@@ -186,17 +187,15 @@ def test_threads_that_skip_a_block_at_once_keep_apart(model: SwinUPerNet) -> Non
         assert torch.equal(left, right)
 
 
-def test_a_transplant_replaces_the_windows_tokens_and_no_others(
-    model: SwinUPerNet, images: torch.Tensor
-) -> None:
+def test_patching_replaces_the_windows_tokens_and_no_others(model: SwinUPerNet, images: torch.Tensor) -> None:
     other = torch.randn(1, 3, 41, 33)  # of another size
     name = f"{BLOCK}.resid_pre"
     with capture(model, name) as there, torch.no_grad():
         model.features(other)
     with capture(model, name) as before, torch.no_grad():
         model.features(images)
-    donor, receiver = there[name].geometry, before[name].geometry
-    edits = iv.patch_window(there[name], window=1, stage=1, block=1, to=receiver.num_windows - 1)
+    donor, receiver = there.geometries[name], before.geometries[name]
+    edits = iv.patch_window(there[name], donor, window=1, stage=1, block=1, to=receiver.num_windows - 1)
     with edit(model, edits), capture(model, name) as after, torch.no_grad():
         model.features(images)
     replaced = 0
@@ -212,13 +211,10 @@ def test_a_transplant_replaces_the_windows_tokens_and_no_others(
     assert replaced > 0
 
 
-def test_a_transplant_needs_a_source_with_geometry_and_a_window_that_exists() -> None:
-    source = torch.zeros(1, 3, 3, 8)
-    with pytest.raises(ValueError, match="resid_pre"):
-        iv.patch_window(source, 0, stage=0, block=0)
-    source.geometry = WindowGeometry(3, 3, 3, 0, 4)
+def test_patching_needs_a_window_that_exists() -> None:
+    source, geometry = torch.zeros(1, 3, 3, 8), WindowGeometry(3, 3, 3, 0, 4)
     with pytest.raises(ValueError, match="window 1 does not exist"):
-        iv.patch_window(source, 1, stage=0, block=0)
+        iv.patch_window(source, geometry, 1, stage=0, block=0)
 
 
 ALL_EDITS = {
@@ -365,15 +361,15 @@ def test_every_analysis_works_at_any_size_on_any_image_of_a_batch(
     with capture(model, "stages.*.attn.*") as seen, torch.no_grad():
         model.features(x)
     name = "stages.3.blocks.1.attn"
-    pattern = seen[f"{name}.pattern"]
-    looked = attention.attention_to_image(pattern, place, batch=1)
+    pattern, geometry = seen.blocks("attn.pattern")[3, 1]
+    looked = attention.attention_to_image(pattern, geometry, place, batch=1)
     torch.testing.assert_close(looked.padded.sum(dim=(1, 2)), torch.ones(2))
     assert looked.pixels(size).shape == (2, *size)
     walked = attention.rollout(seen, place, batch=1)
     assert float(walked.pixels(size).sum()) + walked.lost == pytest.approx(1, abs=1e-5)
-    attention.head_statistics(pattern, torch.zeros(2, *size))
-    attention.decompose_attention(*(seen[f"{name}.{part}"] for part in ("q", "k", "bias")))
-    attention.cross_region_attention(seen[f"{name}.scores"])
+    attention.head_statistics(pattern, geometry, torch.zeros(2, *size))
+    attention.decompose_attention(*(seen[f"{name}.{part}"] for part in ("q", "k", "bias")), geometry)
+    attention.cross_region_attention(seen[f"{name}.scores"], geometry)
     assert attention.reachable_pixels(model.backbone, size, place)[-1].pixels[place]
     decomposition = attribution.decoder_logit_attribution(model, x, place, batch=1)
     assert sum(decomposition.levels) + decomposition.constant == pytest.approx(decomposition.logit, abs=1e-5)

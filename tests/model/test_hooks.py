@@ -10,7 +10,7 @@ from support.models import tiny_model
 
 from swinviz import SwinUPerNet, capture, edit, list_hooks
 from swinviz.model.geometry import WindowGeometry
-from swinviz.model.hooks import hook_points
+from swinviz.model.hooks import BlockId, hook_points
 
 PATTERN = "stages.1.blocks.1.attn.pattern"
 
@@ -58,17 +58,25 @@ def test_captured_tensors_of_blocks_carry_the_geometry_that_was_used(
     # 45 x 70 pixels are 12 x 18 tokens in stage 0 and 6 x 9 in stage 1.
     for name, value in seen.items():
         if isinstance(value, torch.Tensor):
-            assert value.geometry == WindowGeometry(6, 9, 4, 2 if "blocks.1" in name else 0, 8)
-    assert seen["stages.1.blocks.1.geometry"] == seen[PATTERN].geometry
+            assert seen.geometries[name] == WindowGeometry(6, 9, 4, 2 if "blocks.1" in name else 0, 8)
+    assert seen["stages.1.blocks.1.geometry"] == seen.geometries[PATTERN]
 
 
-def test_the_mask_kept_by_the_geometry_gets_no_attribute_of_a_capture(
+def test_a_record_gives_the_tensors_of_every_block_with_the_geometry_that_cut_them(
     model: SwinUPerNet, images: torch.Tensor
 ) -> None:
-    with torch.no_grad(), capture(model, "*.mask", detach=False) as seen:
+    with torch.no_grad(), capture(model, ["*.attn.pattern", "*.attn.q", "stages.0.out"]) as seen:
         model(images)
-    geometry = seen["stages.1.blocks.1.attn.mask"].geometry
-    assert not hasattr(geometry.mask(), "geometry")
+    blocks = seen.blocks("attn.pattern")
+    assert list(blocks) == [
+        (s, b) for s, depth in enumerate(model.config.backbone.depths) for b in range(depth)
+    ]
+    for block, (pattern, geometry) in blocks.items():
+        assert pattern is seen[block.hook("attn.pattern")]
+        assert geometry.num_windows == pattern.shape[1]
+        assert geometry.shift_size == (0 if block.block % 2 == 0 else model.config.backbone.window_size // 2)
+    with pytest.raises(ValueError, match="in no block"):
+        BlockId.of("stages.0.out")
 
 
 def test_a_pattern_is_the_softmax_of_its_scores_and_scores_are_made_of_q_k_bias_and_mask(
@@ -189,7 +197,7 @@ def test_editing_the_geometry_switches_the_shift_off(model: SwinUPerNet, images:
         capture(model, "*.pattern") as seen,
     ):
         model(images)
-    assert {pattern.geometry.shift_size for pattern in seen.values()} == {0}
+    assert {geometry.shift_size for geometry in seen.geometries.values()} == {0}
 
 
 def test_bias_and_mask_can_be_edited_without_leaving_the_fused_kernel(

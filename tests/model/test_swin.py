@@ -47,8 +47,8 @@ def test_every_row_of_every_pattern_sums_to_one_padding_included(size: tuple[int
     with torch.no_grad(), capture(model, "*.pattern") as seen:
         model(torch.randn(2, 3, *size))
     assert len(seen) == 8
-    for pattern in seen.values():
-        assert pattern.shape[1] == pattern.geometry.num_windows
+    for name, pattern in seen.items():
+        assert pattern.shape[1] == seen.geometries[name].num_windows
         assert pattern.shape[-2:] == (49, 49)
         torch.testing.assert_close(pattern.sum(-1), torch.ones(pattern.shape[:-1]), atol=1e-5, rtol=0)
 
@@ -93,7 +93,7 @@ def test_padding_is_attended_with_the_key_of_the_qkv_bias() -> None:
         model(torch.randn(1, 3, 20, 20))  # 5 x 5 tokens in windows of 4
     attention = model.backbone.stages[0].blocks[0].attn
     keys, pattern = seen["stages.0.blocks.0.attn.k"], seen["stages.0.blocks.0.attn.pattern"]
-    padding = pattern.geometry.token_index == -1
+    padding = seen.geometries["stages.0.blocks.0.attn.pattern"].token_index == -1
     bias = attention.qkv.bias[8:16].view(attention.num_heads, -1)
     assert torch.equal(keys[0].transpose(1, 2)[padding], bias.expand(int(padding.sum()), -1, -1))
     window = int(padding.any(1).nonzero()[0])

@@ -14,7 +14,7 @@ from swinviz import interventions as iv
 from swinviz.attention import attention_to_image
 from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
 from swinviz.model.geometry import WindowGeometry
-from swinviz.model.hooks import capture
+from swinviz.model.hooks import Captured, capture
 from swinviz.segmenter import SwinUPerNet
 
 RAINBOWS = {"jet", "rainbow", "gist_rainbow", "hsv", "nipy_spectral", "turbo", "gist_ncar"}
@@ -51,13 +51,13 @@ def test_an_attention_figure_states_block_heads_query_unit_and_normalization(
     image: np.ndarray, geometry: WindowGeometry
 ) -> None:
     pattern = random_pattern(geometry)
-    looked = attention_to_image(pattern, (29, 44), geometry=geometry, block=(2, 3))
+    looked = attention_to_image(pattern, geometry, (29, 44), block=(2, 3))
     text = check(plots.plot_attention(image, looked), "stage 2, block 3", "y=29, x=44", "softmax over")
     assert text.count("head ") == 3
     assert "share of the query's attention" in text
     mask = np.zeros((30, 45), dtype=bool)
     mask[4:20, 4:20] = True
-    looked = attention_to_image(pattern, key=mask, geometry=geometry, heads="mean")
+    looked = attention_to_image(pattern, geometry, key=mask, heads="mean")
     check(plots.plot_attention(image, looked, zoom=True), "region of", "mean over heads", "not normalized")
     with pytest.raises(ValueError, match="choose some"):
         plots.plot_attention(image, looked, heads=[1])
@@ -66,7 +66,7 @@ def test_an_attention_figure_states_block_heads_query_unit_and_normalization(
 def test_the_heat_map_lies_on_its_tokens_and_its_scale_starts_at_zero(
     image: np.ndarray, geometry: WindowGeometry
 ) -> None:
-    looked = attention_to_image(random_pattern(geometry), (5, 5), geometry=geometry)
+    looked = attention_to_image(random_pattern(geometry), geometry, (5, 5))
     figure = plots.plot_attention(image, looked, heads=[1])
     heat = figure.axes[1].images[-1]
     assert heat.get_extent() == [0, 14 * 4, 14 * 4, 0]
@@ -105,12 +105,12 @@ def seen(model: SwinUPerNet, x: torch.Tensor) -> dict[str, torch.Tensor]:
 
 
 def test_a_map_of_contributions_is_not_called_attention(
-    model: SwinUPerNet, seen: dict[str, torch.Tensor], image: np.ndarray
+    model: SwinUPerNet, seen: Captured, image: np.ndarray
 ) -> None:
     block = "stages.1.blocks.0.attn"
     weight = model.backbone.stages[1].blocks[0].attn.proj.weight
     looked = attention.value_weighted_attention(
-        seen[f"{block}.pattern"], seen[f"{block}.v"], weight, (3, 3), heads="sum"
+        *seen.blocks("attn.pattern")[1, 0], seen[f"{block}.v"], weight, (3, 3), heads="sum"
     )
     text = check(plots.plot_attention(image, looked), "norm of the key", "sum over heads", "residual stream")
     assert "share of" not in text
@@ -129,11 +129,9 @@ def test_figures_of_heads_have_a_row_a_block_and_a_column_a_head(model: SwinUPer
             draw({})
 
 
-def test_figures_of_the_split_say_which_part_and_how_far(
-    model: SwinUPerNet, seen: dict[str, torch.Tensor]
-) -> None:
+def test_figures_of_the_split_say_which_part_and_how_far(model: SwinUPerNet, seen: Captured) -> None:
     parts = (seen[f"stages.0.blocks.1.attn.{name}"] for name in ("q", "k", "bias"))
-    split = attention.decompose_attention(*parts)
+    split = attention.decompose_attention(*parts, seen.geometries["stages.0.blocks.1.attn.q"])
     figure = plots.plot_decomposition(split, (29, 44), block=(0, 1))
     check(figure, "stage 0, block 1", "content", "position", "mask", "nats", "y=29, x=44")
     table = model.backbone.stages[1].blocks[0].attn.relative_position_bias_table
@@ -142,7 +140,7 @@ def test_figures_of_the_split_say_which_part_and_how_far(
 
 
 def test_figures_of_reach_and_rollout_say_where_the_walk_began(
-    model: SwinUPerNet, seen: dict[str, torch.Tensor], image: np.ndarray, x: torch.Tensor
+    model: SwinUPerNet, seen: Captured, image: np.ndarray, x: torch.Tensor
 ) -> None:
     reached = attention.reachable_pixels(model.backbone, (30, 45), (3, 4))
     check(plots.plot_reachability(image, reached, (3, 4)), "stage 0, block 1", "y=3, x=4")
@@ -151,9 +149,9 @@ def test_figures_of_reach_and_rollout_say_where_the_walk_began(
     check(figure, "from stage 1, block 0", "mean over heads", "lost to padding", "share of the rollout")
     walked = attribution.attention_relevance(model, x, (3, 4))
     check(plots.plot_rollout(image, walked, unit="relevance"), "relevance, per token")
-    pattern = seen["stages.0.blocks.1.attn.pattern"]
-    shares = attention.padding_leakage(pattern)
-    figure = plots.plot_share_maps(image, shares, pattern.geometry, "share on padding", block=(0, 1))
+    pattern, geometry = seen.blocks("attn.pattern")[0, 1]
+    shares = attention.padding_leakage(pattern, geometry)
+    figure = plots.plot_share_maps(image, shares, geometry, "share on padding", block=(0, 1))
     check(figure, "stage 0, block 1", "share on padding", "softmax over 9 keys")
 
 
