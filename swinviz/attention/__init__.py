@@ -1,4 +1,4 @@
-"""What attention patterns say about the image: exact maps, statistics, rollout, reachability."""
+"""Attention patterns in the image: exact maps, statistics, rollout, reachability."""
 
 from __future__ import annotations
 

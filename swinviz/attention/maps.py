@@ -23,7 +23,7 @@ Target = Pixel | Tensor | np.ndarray
 
 @dataclass(frozen=True)
 class AttentionMap:
-    """What a pixel (or region) looks at, or who looks at it, in image coordinates.
+    """Attention that a pixel (or region) pays or receives, in image coordinates.
 
     Attributes:
         padded: (nH, Hp, Wp) float32, over the padded map in image order (the shift undone): attention
@@ -85,7 +85,7 @@ class AttentionMap:
 
     @property
     def rectangles(self) -> tuple[Box, ...]:
-        """Where the windows truly lie, in input pixels; parts on padding reach past the map's borders."""
+        """True rectangles of the windows, in input pixels; parts on padding reach past the map's borders."""
         return tuple(box for window in self.windows for box in self.geometry.rectangles(window))
 
 

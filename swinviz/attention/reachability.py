@@ -1,4 +1,4 @@
-"""Which input pixels can influence a token at all, by geometry alone: windows, shifts, masks and merges."""
+"""Input pixels that can influence a token at all, by geometry alone: windows, shifts, masks and merges."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Reach", "block_geometries", "reachable_pixels"]
 
 @dataclass(frozen=True)
 class Reach:
-    """What can influence one token after one block.
+    """Pixels that can influence one token after one block.
 
     Attributes:
         stage: stage of the block.

@@ -58,7 +58,7 @@ class Rollout:
 
     @property
     def lost(self) -> float:
-        """What ended on padding, which holds no image: for `rollout`, 1 minus the sum of `tokens`."""
+        """Share that ended on padding, which holds no image: for `rollout`, 1 minus the sum of `tokens`."""
         return self.steps[-1].lost
 
     def pixels(self, size: tuple[int, int]) -> Tensor:

@@ -1,4 +1,4 @@
-"""What each head does on the whole: how far and how widely it looks, and at what."""
+"""Statistics of heads: mean distance and entropy of attention, shares on padding and on the own class."""
 
 from __future__ import annotations
 

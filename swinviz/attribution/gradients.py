@@ -16,7 +16,7 @@ from swinviz.segmenter import SwinUPerNet
 __all__ = ["Cam", "CamMethod", "class_activation"]
 
 CamMethod = Literal["grad-cam", "grad-cam++", "hires-cam"]
-"""How gradients and activations are joined; `class_activation` tells them apart."""
+"""Ways of joining gradients and activations; `class_activation` tells them apart."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ __all__ = ["LogitAttribution", "decoder_logit_attribution", "level_shares"]
 
 @dataclass(frozen=True)
 class LogitAttribution:
-    """Where a logit comes from; all in logits.
+    """Shares of a logit, in logits.
 
     Attributes:
         class_index: the class.
@@ -180,12 +180,12 @@ class _Gated:
         self.constant = float((gated * shift[:, None, None]).sum())
 
     def share(self, convolved: Tensor) -> float:
-        """What a part (1, C, h, w) of the convolution's result adds to the logit."""
+        """Share of the logit that a part (1, C, h, w) of the convolution's result adds."""
         return float((self.pull * convolved[0]).sum())
 
 
 def _normalization(block: ConvBlock | Fusion) -> tuple[Tensor, Tensor]:
-    """What a convolution's result undergoes before its ReLU: scale and shift, (C,) float64 on the CPU."""
+    """Scale and shift before the ReLU of a convolution's result, (C,) float64 on the CPU."""
     bn: nn.Module = block.bn
     if not isinstance(bn, nn.BatchNorm2d):  # folded into the convolution, which then has a bias
         assert block.conv.bias is not None

@@ -1,4 +1,4 @@
-"""What is to be explained: the logit of a class, averaged over a pixel or a region of the input."""
+"""The quantity to be explained: the logit of a class, averaged over a pixel or a region of the input."""
 
 from __future__ import annotations
 

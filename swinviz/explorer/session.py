@@ -35,7 +35,7 @@ Value = TypeVar("Value")
 
 
 class BlockInput(NamedTuple):
-    """What goes into a block: a map (1, H, W, C) and the geometry that cuts it."""
+    """Input of a block: a map (1, H, W, C) and the geometry that cuts it."""
 
     x: Tensor
     geometry: WindowGeometry
@@ -57,7 +57,7 @@ class Run:
 
 
 class Session:
-    """What the viewer can ask of one model and one image; safe to use from several threads.
+    """One model and one image, as the viewer asks about them; safe to use from several threads.
 
     Args:
         model: the model to look into, in evaluation mode.

@@ -1,4 +1,4 @@
-"""How an image is looked at: whole or cut, at which sizes, mirrored or not."""
+"""Inference options: whole, sliding or tiled; scales; mirroring."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 __all__ = ["MULTI_SCALE", "InferenceOptions", "Mode"]
 
 Mode = Literal["whole", "slide", "tile"]
-"""How an image is cut up; `InferenceOptions` describes them."""
+"""Ways to cut up an image; `InferenceOptions` describes them."""
 
 MULTI_SCALE = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
 """The sizes whose answers the published multi-scale figures average, each of them mirrored too."""
@@ -18,7 +18,7 @@ MULTI_SCALE = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
 
 @dataclass(frozen=True)
 class InferenceOptions:
-    """How an image is looked at. The defaults are those of the published single-scale figures.
+    """Inference options. The defaults are those of the published single-scale figures.
 
     Attributes:
         mode: `whole` runs the model once on the resized image. `slide` runs it on overlapping crops of the
@@ -67,5 +67,5 @@ class InferenceOptions:
 
     @property
     def views(self) -> int:
-        """How many times the model looks at the image (at each crop or piece of it)."""
+        """Number of forward passes for the image (for each crop or piece of it)."""
         return len(self.scales) * (2 if self.flip else 1)

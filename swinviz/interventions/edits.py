@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 Edits = Mapping[str, EditFn]
-"""What `edit` takes: what to do at which hook points."""
+"""Edits as `swinviz.edit` takes them: hook name or glob -> function."""
 
 
 def no_shift(stage: int | None = None, block: int | None = None) -> Edits:

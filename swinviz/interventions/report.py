@@ -1,4 +1,4 @@
-"""What edits do to a segmentation: flipped pixels and IoU, per edit and per class."""
+"""Effects of edits on a segmentation: flipped pixels and IoU, per edit and per class."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Labels = NDArray[np.integer]
 
 @dataclass(frozen=True, eq=False)
 class EditResult:
-    """What one edit does to the segmentation of one image.
+    """Effect of one edit on the segmentation of one image.
 
     Attributes:
         name: the edit's name.

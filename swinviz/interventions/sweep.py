@@ -190,7 +190,7 @@ def _flipped(run: CachedRun, edits: Edits) -> float:
 
 
 class _LogitChange:
-    """How much edits change a class's logit at a place."""
+    """Change of a class's logit at a place under edits."""
 
     def __init__(self, run: CachedRun, place: Target, class_index: int | None, batch: int) -> None:
         self.run, self.place, self.batch = run, place, batch

@@ -1,4 +1,4 @@
-"""Where windows lie: padding, cyclic shift, partition, mask and relative positions, computed in one place.
+"""Window geometry: padding, cyclic shift, partition, mask and relative positions, computed in one place.
 
 Everything confusing about Swin is geometry. `WindowGeometry` is the one object that knows it: the model's
 forward pass moves tokens with it, and every picture is drawn from it, so what is drawn cannot differ from
@@ -137,7 +137,7 @@ def region_labels(
 
 @dataclass(frozen=True)
 class WindowGeometry:
-    """How one block cuts its map into windows.
+    """Windows of one block on its map.
 
     Attributes:
         height: rows of the map, in tokens.

@@ -1,9 +1,9 @@
 """Named points inside the model, to read (`capture`) and to write (`edit`); they cost nothing otherwise.
 
-A `HookPoint` is an identity: the forward pass sends a value through it, and whoever listens sees the value
-or replaces it. Listeners live in a context variable, not in the model: two threads that use one model never
-see each other's, nothing is left behind in the weights, and leaving the `with` block removes them whatever
-happened inside it.
+A `HookPoint` is an identity: the forward pass sends a value through it, which a capture sees and an edit
+replaces. Both live in a context variable, not in the model: two threads that use one model never see each
+other's, nothing is left behind in the weights, and leaving the `with` block removes them whatever happened
+inside it.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ Listener = Callable[[Any, WindowGeometry | None], Any]
 
 @dataclass(frozen=True)
 class _Listening:
-    """Who listens where: editors run first, in the order they came; readers see what goes on."""
+    """Editors and readers by hook point: editors run first, in the order they came; readers see the result."""
 
     editors: Mapping[HookPoint, tuple[Listener, ...]] = field(default_factory=dict)
     readers: Mapping[HookPoint, tuple[Listener, ...]] = field(default_factory=dict)
@@ -136,7 +136,7 @@ class HookPoint(nn.Module):
 
     @property
     def active(self) -> bool:
-        """Whether somebody reads or edits this point now."""
+        """True while this point is read or edited."""
         if torch.compiler.is_compiling():
             return False
         listening = _listening.get()
@@ -144,7 +144,7 @@ class HookPoint(nn.Module):
 
 
 def hooks_active() -> bool:
-    """Whether a `capture` or an `edit` is open in this context, for whatever model."""
+    """True while any capture or edit is active in this context, for whatever model."""
     return _listening.get() is not None
 
 

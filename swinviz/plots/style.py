@@ -1,4 +1,4 @@
-"""What all figures share: color maps, panels, images with pixel coordinates, boxes, captions.
+"""Shared parts of all figures: color maps, panels, images with pixel coordinates, boxes, captions.
 
 Figures are made without pyplot, so that they need no display, belong to no global state and may be made in
 any thread. Color maps are perceptually uniform and safe for the color-blind; every heat map has a color

@@ -25,7 +25,7 @@ Image = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What the model made of the samples after a step: one label map (H, W) a sample."""
+    """Predictions for the samples after a step: one label map (H, W) a sample."""
 
     step: int
     labels: tuple[NDArray[np.integer], ...]

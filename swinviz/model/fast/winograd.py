@@ -16,7 +16,7 @@ from torch import Tensor
 __all__ = ["WINOGRAD_GAIN", "convolve_3x3", "use_winograd"]
 
 WINOGRAD_GAIN = 3.0
-"""How many times sooner a large convolution is done; measured, see docs/performance.md."""
+"""Measured speed-up for large convolutions, see docs/performance.md."""
 
 _SMALLEST = 28 * 28
 """Positions from which on it is faster; below, transforming the kernels costs more than is saved."""
@@ -47,7 +47,7 @@ def convolve_3x3(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tenso
 
 
 def use_winograd(x: Tensor, weight: Tensor) -> bool:
-    """Whether `convolve_3x3` takes the way of fewer products for x (B, C, H, W) and weight (O, C, 3, 3)."""
+    """True where `convolve_3x3` takes the way of fewer products for x (B, C, H, W) and weight (O, C, 3, 3)."""
     if x.device.type != "cpu" or torch.compiler.is_compiling():
         return False
     positions = x.shape[-2] * x.shape[-1]
