@@ -92,7 +92,7 @@ Listener = Callable[[Any, WindowGeometry | None], Any]
 
 @dataclass(frozen=True)
 class _Listening:
-    """Editors and readers by hook point: editors run first, in the order they came; readers see the result."""
+    """Editors and readers by hook point: editors run first, in order, then readers."""
 
     editors: Mapping[HookPoint, tuple[Listener, ...]] = field(default_factory=dict)
     readers: Mapping[HookPoint, tuple[Listener, ...]] = field(default_factory=dict)

@@ -47,7 +47,7 @@ def convolve_3x3(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tenso
 
 
 def use_winograd(x: Tensor, weight: Tensor) -> bool:
-    """True where `convolve_3x3` takes the way of fewer products for x (B, C, H, W) and weight (O, C, 3, 3)."""
+    """True where `convolve_3x3` takes fewer products for x (B, C, H, W) and weight (O, C, 3, 3)."""
     if x.device.type != "cpu" or torch.compiler.is_compiling():
         return False
     positions = x.shape[-2] * x.shape[-1]
