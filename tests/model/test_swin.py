@@ -21,13 +21,14 @@ SIZES = [(32, 32), (37, 70), (130, 61), (5, 200)]
 @pytest.mark.parametrize("window", [4, 7])
 @pytest.mark.parametrize("size", SIZES)
 def test_explicit_attention_equals_the_fused_kernel(size: tuple[int, int], window: int) -> None:
-    model, images = accelerate(tiny_model(window)), torch.randn(2, 3, *size)
+    # In float64: in float32 the kernels of older PyTorch differ by 2e-5 from the explicit path.
+    model, images = accelerate(tiny_model(window)).double(), torch.randn(2, 3, *size).double()
     with torch.no_grad():
         fused = model.features(images)
         with capture(model, "*.pattern"):
             explicit = model.features(images)
     for a, b in zip(fused, explicit, strict=True):
-        assert torch.allclose(a, b, atol=1e-5)
+        assert torch.allclose(a, b, atol=1e-10, rtol=0.0)
 
 
 def test_only_the_blocks_that_are_looked_at_leave_the_fused_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +150,7 @@ def test_resuming_at_any_block_gives_the_same_maps() -> None:
     [
         ({"depths": (2, 2)}, "2 stages and num_heads 4"),
         ({"depths": (2, 2, 0, 2)}, "at least one block"),
-        ({"window_size": 0}, "at least one token"),
+        ({"window_size": 0}, "window_size is 0"),
         ({"drop_path_rate": 1.0}, "drop_path_rate is 1.0"),
         ({"num_heads": (3, 6, 12, 25)}, "stage 3 has 768 channels"),
     ],
