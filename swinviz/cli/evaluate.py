@@ -12,10 +12,11 @@ from swinviz.cli.common import add_model_arguments, output_folder
 from swinviz.data.ade20k import ADE20K
 from swinviz.data.folder import Folder
 from swinviz.data.pairs import LabeledImages
+from swinviz.data.photos import PHOTO_DATASETS
 from swinviz.data.scenes import Scenes
 from swinviz.devices import PRECISIONS, parse_device
 from swinviz.errors import DatasetError
-from swinviz.evaluation import Report, evaluate, measure_cost
+from swinviz.evaluation import Report, evaluate, evaluate_photos, measure_cost
 from swinviz.files import replacing
 from swinviz.inference import MULTI_SCALE, InferenceOptions
 from swinviz.segmenter import SwinUPerNet
@@ -26,7 +27,13 @@ __all__ = ["add_arguments", "open_dataset", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument(
-        "--data", required=True, help="ADE20K's root, a folder with images/ and masks/, or scenes"
+        "--data",
+        required=True,
+        help="ADE20K's root, a folder with images/ and masks/, scenes, or (with --root) camvid, stanford or "
+        "labelmefacade",
+    )
+    parser.add_argument(
+        "--root", type=Path, metavar="DIR", help="the photographs' folder: the data set, or one that holds it"
     )
     parser.add_argument("--split", default="", help="of the data set; by default the one held out")
     parser.add_argument(
@@ -53,6 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
     Returns:
         0; 1 if --check found something wrong.
     """
+    if arguments.data in PHOTO_DATASETS:
+        return _run_photos(arguments)
     if arguments.check:
         check = open_dataset(arguments.data, arguments.split, strict=False).check()
         print(check)
@@ -84,6 +93,31 @@ def run(arguments: argparse.Namespace) -> int:
     print(report.class_table(), report.table(), sep="\n\n")
     if folder:
         _write(report, model, dataset, options, folder)
+    return 0
+
+
+def _run_photos(arguments: argparse.Namespace) -> int:
+    """Measure a model on one of the data sets of photographs, or with --check look the data set over.
+
+    Raises:
+        ValueError: no --root.
+    """
+    if arguments.root is None:
+        raise ValueError(f"--data {arguments.data} needs --root, the folder of the photographs.")
+    inside = arguments.root / arguments.data
+    root = inside if inside.is_dir() else arguments.root
+    split = arguments.split or ("val" if (root / "val").is_dir() else "")
+    dataset = PHOTO_DATASETS[arguments.data](root, split, strict=not arguments.check)
+    if arguments.check:
+        check = dataset.check()
+        print(check)
+        return 0 if check.ok else 1
+    device = parse_device(arguments.device)
+    options = InferenceOptions(precision=PRECISIONS[arguments.precision])
+    if arguments.ms_flip:
+        options = replace(options, scales=MULTI_SCALE, flip=True)
+    report = evaluate_photos(load(arguments.model, device=device), dataset, options, limit=arguments.limit)
+    print(report.table())
     return 0
 
 

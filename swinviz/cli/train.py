@@ -12,7 +12,7 @@ from swinviz.cli.common import output_folder
 from swinviz.cli.evaluate import open_dataset
 from swinviz.data.ade20k import ADE20K
 from swinviz.devices import PRECISIONS, parse_device
-from swinviz.evaluation import evaluate
+from swinviz.evaluation import evaluate, evaluate_photos
 from swinviz.presets import PRESETS, Preset, build
 from swinviz.segmenter import SwinUPerNet
 from swinviz.training import (
@@ -26,7 +26,7 @@ from swinviz.training import (
     train,
 )
 from swinviz.training.classes import with_classes
-from swinviz.training.tasks import UNPADDED, Task, ade20k_task, finetuning_task, scenes_task
+from swinviz.training.tasks import UNPADDED, Task, ade20k_task, finetuning_task, photos_task, scenes_task
 
 __all__ = ["add_arguments", "run"]
 
@@ -37,8 +37,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument(
         "data",
-        help="scenes, to train from random weights; ADE20K's root, for the published recipe; or a folder "
-        "with images/ and masks/ (in each training/ and validation/, if some are held out), to fine-tune",
+        help="scenes, to train from random weights; photos, with --root, to go on from nano; ADE20K's root, "
+        "for the published recipe; or a folder with images/ and masks/ (in each training/ and validation/, "
+        "if some are held out), to fine-tune",
+    )
+    parser.add_argument(
+        "--root",
+        type=Path,
+        metavar="DIR",
+        help="for photos: what holds camvid/, stanford/ and labelmefacade/, each with train/ and val/",
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="model, states, log")
     parser.add_argument(
@@ -97,6 +104,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
 
     def measure(model: SwinUPerNet) -> dict[str, float]:
+        if task.photos:
+            return _measure_photos(model, task)
         if task.held_out is None:
             return {}
         return {"held-out mIoU": evaluate(model, task.held_out, boundary=False, progress=False).metrics.miou}
@@ -111,6 +120,7 @@ def run(arguments: argparse.Namespace) -> int:
             watchers=_watchers(folder),
             validation=measure,
             team=team,
+            loss=task.loss,
         )
         scores = measure(outcome.model) if outcome.finished else {}
         if not team.is_main:
@@ -122,6 +132,15 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _measure_photos(model: SwinUPerNet, task: Task) -> dict[str, float]:
+    """Share of pixels and mIoU on each data set's held-out photographs."""
+    scores: dict[str, float] = {}
+    for name, dataset in task.photos.items():
+        report = evaluate_photos(model, dataset, progress=False)
+        scores |= {f"{name} pixels": report.accuracy, f"{name} mIoU": report.miou}
+    return scores
+
+
 def _plan(arguments: argparse.Namespace) -> Task:
     """Choose what to train on what."""
     reshaped = arguments.no_shift or arguments.window is not None
@@ -131,6 +150,10 @@ def _plan(arguments: argparse.Namespace) -> Task:
         )
     if arguments.data == "scenes":
         return scenes_task(_start(arguments), arguments.crop or UNPADDED)
+    if arguments.data == "photos":
+        if arguments.root is None:
+            raise ValueError("train photos needs --root, the folder that holds the data sets.")
+        return photos_task(load(arguments.model or "nano"), arguments.root, arguments.crop or 2 * UNPADDED)
     split = _has_splits(arguments.data)
     dataset = open_dataset(arguments.data, "training" if split else "")
     held_out = open_dataset(arguments.data, "validation") if split else None

@@ -3,6 +3,7 @@
 from swinviz.evaluation.cost import Cost, measure_cost
 from swinviz.evaluation.metrics import ConfusionCounts, Metrics
 from swinviz.evaluation.partial import ImageScore, PartialResult
+from swinviz.evaluation.photos import PhotoReport, calibration_error, evaluate_photos
 from swinviz.evaluation.report import Report
 from swinviz.evaluation.run import LabeledDataset, evaluate
 from swinviz.evaluation.window_borders import BorderAccuracy, border_accuracy, border_distance
@@ -15,9 +16,12 @@ __all__ = [
     "LabeledDataset",
     "Metrics",
     "PartialResult",
+    "PhotoReport",
     "Report",
     "border_accuracy",
     "border_distance",
+    "calibration_error",
     "evaluate",
+    "evaluate_photos",
     "measure_cost",
 ]

@@ -2,6 +2,22 @@
 
 from swinviz.inference.options import MULTI_SCALE, InferenceOptions
 from swinviz.inference.pipeline import LogitsFn, segment
-from swinviz.inference.segmentation import LegendEntry, Segmentation
+from swinviz.inference.segmentation import (
+    UNSURE,
+    UNSURE_COLOR,
+    LegendEntry,
+    Segmentation,
+    UnsureStyle,
+)
 
-__all__ = ["MULTI_SCALE", "InferenceOptions", "LegendEntry", "LogitsFn", "Segmentation", "segment"]
+__all__ = [
+    "MULTI_SCALE",
+    "UNSURE",
+    "UNSURE_COLOR",
+    "InferenceOptions",
+    "LegendEntry",
+    "LogitsFn",
+    "Segmentation",
+    "UnsureStyle",
+    "segment",
+]

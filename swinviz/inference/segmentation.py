@@ -6,7 +6,7 @@ import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,18 @@ from swinviz.errors import ImageError
 from swinviz.images import save_image
 from swinviz.model.config import Color
 
-__all__ = ["LegendEntry", "Segmentation"]
+__all__ = ["UNSURE", "UNSURE_COLOR", "LegendEntry", "Segmentation", "UnsureStyle"]
+
+UNSURE: Final = "unsure"
+"""Name, in legends, of the pixels that the model does not claim to know."""
+
+UNSURE_COLOR: Final[Color] = (128, 128, 128)
+"""Gray, RGB."""
+
+UnsureStyle = Literal["hatch", "gray", "ignore"]
+"""How unsure pixels are drawn: striped in gray, gray all over, or like any other."""
+
+_STRIPE = 8  # pixels from one stripe to the next
 
 
 class LegendEntry(NamedTuple):
@@ -39,6 +50,7 @@ class Segmentation:
         seconds: time from the decoded image to the labels.
         image: (H, W, 3), the image that was segmented.
         notes: one sentence for each thing that was not done as asked, such as tiling for lack of memory.
+        unsure_below: the model's own threshold (0..1): below it a pixel is unsure; 0 where it has none.
 
     >>> labels = np.array([[0, 0, 1]], np.uint8)
     >>> image = np.zeros((1, 3, 3), np.uint8)
@@ -53,38 +65,65 @@ class Segmentation:
     seconds: float
     image: NDArray[np.uint8]
     notes: tuple[str, ...] = ()
+    unsure_below: float = 0.0
+
+    @property
+    def unsure(self) -> NDArray[np.bool_]:
+        """Pixels (H, W) whose confidence is below the threshold."""
+        return self.scores < np.float32(self.unsure_below)
 
     def colors(self) -> NDArray[np.uint8]:
         """Paint every pixel in its class's color: (H, W, 3)."""
         return np.asarray(self.palette, np.uint8)[self.labels]
 
-    def overlay(self, opacity: float = 0.5) -> NDArray[np.uint8]:
+    def overlay(self, opacity: float = 0.5, *, unsure: UnsureStyle = "hatch") -> NDArray[np.uint8]:
         """Paint the classes over the image: (H, W, 3).
 
         Args:
             opacity: 0 to 1; 0 shows the image alone, 1 the colors alone.
+            unsure: how pixels below the threshold are drawn: striped in gray, gray, or like any other.
 
         Raises:
-            ValueError: an opacity outside 0 to 1.
+            ValueError: an opacity outside 0 to 1, or another style.
         """
+        if unsure not in get_args(UnsureStyle):
+            raise ValueError(f"unsure is {unsure!r}: choose one of {', '.join(get_args(UnsureStyle))}.")
         if not 0.0 <= opacity <= 1.0:
             raise ValueError(f"opacity is {opacity}: choose it from 0 (the image) to 1 (the colors).")
         colors, image = self.colors().astype(np.float32), self.image.astype(np.float32)
+        if unsure != "ignore":
+            gray = self.unsure
+            if unsure == "hatch":
+                height, width = self.labels.shape
+                diagonal = np.arange(height)[:, None] + np.arange(width)
+                gray = gray & (diagonal % _STRIPE < _STRIPE // 2)
+            colors[gray] = UNSURE_COLOR
         return np.rint(opacity * colors + (1.0 - opacity) * image).astype(np.uint8)
 
-    def shares(self) -> dict[str, float]:
-        """Tell which part of the image each class that occurs in it covers (0..1), largest first."""
-        return {entry.name: entry.share for entry in self.legend()}
+    def shares(self, *, unsure: bool = False) -> dict[str, float]:
+        """Tell which part of the image each class that occurs in it covers (0..1), largest first.
 
-    def legend(self) -> list[LegendEntry]:
-        """List the classes that occur in the image with their colors and shares, largest first."""
-        counts = np.bincount(self.labels.ravel(), minlength=len(self.classes))
+        Args:
+            unsure: count pixels below the threshold under "unsure", not under their class.
+        """
+        return {entry.name: entry.share for entry in self.legend(unsure=unsure)}
+
+    def legend(self, *, unsure: bool = False) -> list[LegendEntry]:
+        """List the classes that occur in the image with their colors and shares, largest first.
+
+        Args:
+            unsure: list pixels below the threshold as "unsure", last, instead of under their class.
+        """
+        counted = self.labels[~self.unsure] if unsure else self.labels.ravel()
+        counts = np.bincount(counted, minlength=len(self.classes))
         largest_first = np.argsort(-counts, kind="stable")
-        return [
+        entries = [
             LegendEntry(self.classes[label], self.palette[label], counts[label] / self.labels.size)
             for label in largest_first
             if counts[label]
         ]
+        left = self.labels.size - counted.size
+        return entries + ([LegendEntry(UNSURE, UNSURE_COLOR, left / self.labels.size)] if left else [])
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the labels as an indexed PNG: each pixel's value is its label, shown in its class's color.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import signal
 import threading
 import time
@@ -12,11 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from filelock import FileLock, Timeout
+
 from swinviz.checkpoints import save
+from swinviz.errors import SwinvizError
 from swinviz.segmenter import SwinUPerNet
 from swinviz.training.callbacks import Callback, StepReport, batch_miou, peak_memory_gb
 from swinviz.training.distributed import DistributedContext
-from swinviz.training.recipe import Recipe
+from swinviz.training.recipe import PixelLoss, Recipe, pixel_loss
 from swinviz.training.state import TrainingState
 from swinviz.training.step import Step, TrainStep
 from swinviz.training.stream import LabeledData, Stream, Transform, batches
@@ -77,6 +81,7 @@ def train(
     watchers: Sequence[Callback] = (),
     validation: Validation | None = None,
     team: DistributedContext | None = None,
+    loss: PixelLoss = pixel_loss,
 ) -> TrainResult:
     """Train a model, going on where an earlier run in the same folder stopped.
 
@@ -89,23 +94,28 @@ def train(
         watchers: told of the run as it goes on.
         validation: measures the model every `options.validate_every` steps, in every process.
         team: the processes that train together; by default this one, on the CPU.
+        loss: what is minimized; with another than cross entropy the batch's mIoU is not reported.
 
     Raises:
         NotANumberError: the loss is infinite or not a number.
-        CheckpointError: the folder holds a run with another recipe.
+        CheckpointError: the folder holds a run with another recipe, or only damaged states.
+        SwinvizError: another process trains in the folder.
         ValueError: an empty data set, or a batch that does not divide.
     """
     options, team = options or RunOptions(), team or DistributedContext()
-    learner = TrainStep(model, recipe, team, recompute=options.recompute, compiled=options.compiled)
+    learner = TrainStep(
+        model, recipe, team, recompute=options.recompute, compiled=options.compiled, loss=loss
+    )
     state, step = TrainingState(recipe, learner.parts), 0
-    if options.folder:
-        options.folder.mkdir(parents=True, exist_ok=True)
-        step = state.resume(options.folder)
-    stream = Stream(dataset, transform, recipe.seed)
-    loader = batches(stream, recipe, step, rank=team.rank, world=team.world, workers=options.workers)
-    parts, clock = iter(loader), _Clock(learner, step)
-
-    with _signals() as stopped, _watching(watchers if team.is_main else (), step, recipe) as tell:
+    with ExitStack() as stack:
+        if options.folder:
+            stack.enter_context(_locked(options.folder, team))
+            step = state.resume(options.folder)
+        stream = Stream(dataset, transform, recipe.seed)
+        loader = batches(stream, recipe, step, rank=team.rank, world=team.world, workers=options.workers)
+        parts, clock = iter(loader), _Clock(learner, step)
+        stopped = stack.enter_context(_signals())
+        tell = stack.enter_context(_watching(watchers if team.is_main else (), step, recipe))
         stopping = False
         while step < recipe.max_iters and not stopping:
             result = learner.step(step, parts)
@@ -160,7 +170,7 @@ class _Clock:
             step=step,
             loss=result.loss,
             rate=recipe.rate(step),
-            miou=batch_miou(result.logits, result.labels),
+            miou=batch_miou(result.logits, result.labels) if self.learner.loss is pixel_loss else math.nan,
             images_per_second=images_per_second,
             memory_gb=peak_memory_gb(self.learner.team.device),
             scores=scores,
@@ -182,6 +192,26 @@ def _watching(
             watcher.begin(step, recipe.max_iters)
             stack.callback(watcher.end)
         yield tell
+
+
+@contextmanager
+def _locked(folder: Path, team: DistributedContext) -> Iterator[None]:
+    """Make a run's folder, and keep every other run out of it; the system opens the lock of a killed run.
+
+    Raises:
+        SwinvizError: another process trains there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if not team.is_main:
+        yield
+        return
+    try:
+        with FileLock(folder / ".training.lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise SwinvizError(
+            f"another process trains in {folder}: wait for it, or train in another folder."
+        ) from error
 
 
 @contextmanager

@@ -5,7 +5,7 @@ Source: Liu et al. 2021, section 4.3, and mmsegmentation 0.x, configs/swin/upern
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -17,7 +17,7 @@ from swinviz.data.pairs import IGNORE_INDEX
 from swinviz.devices import PRECISIONS
 from swinviz.segmenter import SwinUPerNet
 
-__all__ = ["RECIPES", "Objective", "Recipe", "make_optimizer", "parameter_groups", "pixel_loss"]
+__all__ = ["RECIPES", "Objective", "PixelLoss", "Recipe", "make_optimizer", "parameter_groups", "pixel_loss"]
 
 _UNDECAYED = ("norm", "relative_position_bias_table", "absolute_pos_embed")
 
@@ -112,6 +112,17 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             precision="bfloat16",
             ema_decay=0.998,
         ),
+        # From nano's weights, on photographs.
+        "photos": Recipe(
+            learning_rate=8e-4,
+            weight_decay=0.05,
+            warmup_iters=100,
+            max_iters=6000,
+            batch_size=8,
+            aux_weight=0.3,
+            precision="bfloat16",
+            ema_decay=0.998,
+        ),
         # From trained weights, on few images.
         "finetune": Recipe(
             learning_rate=3e-4,
@@ -123,7 +134,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         ),
     }
 )
-"""Recipes by name: the published one, nano's, and one to fine-tune nano on a small folder."""
+"""Recipes by name: the published one, nano's, the photographs', and one to fine-tune on a folder."""
 
 
 def pixel_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -140,20 +151,31 @@ def pixel_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return total / labels.numel()
 
 
-class Objective(nn.Module):
-    """What is minimized: the decode head's loss plus `aux_weight` times the auxiliary head's."""
+PixelLoss = Callable[[Tensor, Tensor], Tensor]
+"""Logits (B, K, H, W) and labels (B, H, W) -> a scalar in nats a pixel, averaged over all pixels."""
 
-    def __init__(self, model: SwinUPerNet, aux_weight: float) -> None:
+
+class Objective(nn.Module):
+    """What is minimized: the decode head's loss plus `aux_weight` times the auxiliary head's.
+
+    Args:
+        model: trained.
+        aux_weight: factor of the auxiliary head's loss.
+        loss: of the logits of one head.
+    """
+
+    def __init__(self, model: SwinUPerNet, aux_weight: float, loss: PixelLoss = pixel_loss) -> None:
         super().__init__()
         self.model = model
         self.aux_weight = aux_weight
+        self.loss = loss
 
     def forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Return the loss (a scalar) and the logits (B, K, H, W) of normalized images (B, 3, H, W)."""
         logits, aux_logits = self.model.forward_train(images)
-        loss = pixel_loss(logits, labels)
+        loss = self.loss(logits, labels)
         if aux_logits is not None:
-            loss = loss + self.aux_weight * pixel_loss(aux_logits, labels)
+            loss = loss + self.aux_weight * self.loss(aux_logits, labels)
         return loss, logits.detach()
 
 

@@ -18,7 +18,7 @@ from swinviz.model.geometry import WindowGeometry
 from swinviz.model.swin import SwinBlock
 from swinviz.segmenter import SwinUPerNet
 from swinviz.training.distributed import DistributedContext, synchronize_batch_norm
-from swinviz.training.recipe import Objective, Recipe, make_optimizer
+from swinviz.training.recipe import Objective, PixelLoss, Recipe, make_optimizer, pixel_loss
 from swinviz.training.stream import Sample
 
 __all__ = ["NotANumberError", "Step", "TrainStep", "seed_step"]
@@ -52,6 +52,7 @@ class TrainStep:
         team: the processes that train together.
         recompute: keep no activations inside the blocks, compute them again in the backward pass.
         compiled: let torch.compile make it faster.
+        loss: what is minimized.
     """
 
     def __init__(
@@ -62,7 +63,9 @@ class TrainStep:
         *,
         recompute: bool = False,
         compiled: bool = False,
+        loss: PixelLoss = pixel_loss,
     ) -> None:
+        self.loss = loss
         self.model = model.to(team.device).train()
         self.recipe, self.team = recipe, team
         self.average = copy.deepcopy(model).eval() if recipe.ema_decay else model
@@ -72,7 +75,7 @@ class TrainStep:
             synchronize_batch_norm(model)
         if recompute:
             recompute_blocks(model)
-        self.objective: Any = Objective(model, recipe.aux_weight)
+        self.objective: Any = Objective(model, recipe.aux_weight, loss)
         if compiled:
             self.objective = torch.compile(self.objective)
         if team.world > 1:

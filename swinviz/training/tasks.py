@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
 
 import torch
 
 from swinviz.data.pairs import LabeledImages
+from swinviz.data.photos import PHOTO_DATASETS, PhotoDataset, PhotoMixture
 from swinviz.data.scenes import Scenes
-from swinviz.data.transforms import TrainTransform
+from swinviz.data.transforms import Camera, TrainTransform
 from swinviz.presets import Preset, build
 from swinviz.segmenter import SwinUPerNet
 from swinviz.training.classes import with_classes
-from swinviz.training.recipe import RECIPES, Recipe
+from swinviz.training.recipe import RECIPES, PixelLoss, Recipe, pixel_loss
+from swinviz.training.set_loss import SetLoss
 
-__all__ = ["UNPADDED", "Task", "ade20k_task", "finetuning_task", "scenes_task"]
+__all__ = ["UNPADDED", "Task", "ade20k_task", "finetuning_task", "photos_task", "scenes_task"]
 
 UNPADDED = 112
 """Side in pixels that fills whole windows of 7 tokens in three of the four stages; so do its multiples."""
@@ -31,13 +36,17 @@ class Task:
         transform: their augmentation.
         recipe: how to learn.
         held_out: images and labels to measure with; None where there are none.
+        loss: what is minimized.
+        photos: held-out photographs by data set, measured as `evaluate_photos` does.
     """
 
     make_model: Callable[[], SwinUPerNet]
-    dataset: LabeledImages | Scenes
+    dataset: LabeledImages | Scenes | PhotoMixture
     transform: TrainTransform
     recipe: Recipe
     held_out: LabeledImages | Scenes | None = None
+    loss: PixelLoss = pixel_loss
+    photos: Mapping[str, PhotoDataset] = field(default_factory=lambda: MappingProxyType({}))
 
     def seeded_model(self) -> SwinUPerNet:
         """Make the model; the recipe's seed decides its fresh weights."""
@@ -67,6 +76,32 @@ def scenes_task(start: SwinUPerNet | Preset | str = "nano", side: int = UNPADDED
         transform=TrainTransform.for_scenes(side),
         recipe=RECIPES["nano"],
         held_out=Scenes("val", length=500),
+    )
+
+
+def photos_task(start: SwinUPerNet, root: str | os.PathLike[str], side: int = 2 * UNPADDED) -> Task:
+    """Go on from a trained model on photographs whose labels are sets of classes.
+
+    Args:
+        start: the model; classes that it knows by name keep their rows of the classifiers.
+        root: folder that holds `camvid/`, `stanford/` and `labelmefacade/`, each with `train/` and `val/`.
+        side: height and width of the crops, in pixels.
+    """
+    dataset = PhotoMixture(root)
+    held_out = {
+        name: reader(Path(root) / name, "val")
+        for name, reader in PHOTO_DATASETS.items()
+        if (Path(root) / name / "val").is_dir()
+    }
+    return Task(
+        make_model=lambda: with_classes(start, dataset.classes, dataset.palette),
+        dataset=dataset,
+        transform=TrainTransform(
+            scale=(2048, 320), ratios=(0.7, 2.4), crop=(side, side), cat_max_ratio=1.0, camera=Camera()
+        ),
+        recipe=RECIPES["photos"],
+        loss=SetLoss(dataset.sets),
+        photos=MappingProxyType(held_out),
     )
 
 
