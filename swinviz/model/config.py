@@ -137,6 +137,38 @@ class ModelConfig:
                 f"{len(self.backbone.depths) - 1}: choose one of them, or aux_channels=0."
             )
 
+    @classmethod
+    def tiny(
+        cls,
+        classes: tuple[str, ...] = ("sky", "sea", "ship"),
+        *,
+        depths: tuple[int, ...] = (2, 2, 2, 2),
+        num_heads: tuple[int, ...] | None = None,
+        window_size: int = 4,
+        aux_channels: int = 4,
+        scale: tuple[int, int] = (64, 32),
+    ) -> ModelConfig:
+        """Make the shape of a model of a few thousand weights, for examples and tests.
+
+        Stages of 8, 16, 32 ... channels, so that every stage can have a different number of heads; two blocks
+        a stage, so that every stage has a shifted one.
+
+        Args:
+            classes: class names, in the order of the logits.
+            depths: blocks in each stage.
+            num_heads: heads in each stage; 1, 2, 4 ... by default.
+            window_size: side M of a window, in tokens.
+            aux_channels: width of the auxiliary head; 0 leaves the auxiliary head out.
+            scale: (long, short) side in pixels that images are resized to.
+
+        >>> ModelConfig.tiny(("sky", "sea"), depths=(1, 2)).backbone.num_heads
+        (1, 2)
+        """
+        heads = num_heads or tuple(2**stage for stage in range(len(depths)))
+        backbone = SwinConfig(8, depths, heads, window_size)
+        head = HeadConfig(channels=8, aux_channels=aux_channels, aux_stage=min(2, len(depths) - 1))
+        return cls(classes, backbone=backbone, head=head, scale=scale)
+
     @property
     def num_classes(self) -> int:
         """Number K of classes."""
