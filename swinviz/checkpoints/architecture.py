@@ -1,4 +1,4 @@
-"""What a model is made of, read from the shapes of its weights, and the model made around them."""
+"""Configuration of a model read from the shapes of its weights, and the model built around them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from swinviz.checkpoints.errors import first_line
+from swinviz.checkpoints.shapes import expected_shapes
 from swinviz.errors import CheckpointError
 from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
 from swinviz.model.fast import accelerate
 from swinviz.segmenter import SwinUPerNet
 
-__all__ = ["assemble", "check_values", "compare", "read_backbone", "read_heads"]
+__all__ = ["build_from_state_dict", "check_shapes", "check_values", "read_backbone", "read_heads"]
 
 _SHOWN = 6
-_LARGEST_WINDOW = 64  # published ones have 7 or 12; the memory grows with the fourth power
+_LARGEST_TABLES = 2**28  # bytes of all blocks' position indices, 8 * M**4 each; published models need 4 MB
 
 
 def read_backbone(tensors: Mapping[str, Tensor]) -> SwinConfig:
@@ -43,17 +44,20 @@ def read_backbone(tensors: Mapping[str, Tensor]) -> SwinConfig:
             f"its stages have different window sizes, {sorted(windows)}, which swinviz cannot build: "
             "load it as a backbone, which resizes the bias tables to one window."
         )
-    if max(windows) > _LARGEST_WINDOW:
+    if 8 * max(windows) ** 4 * sum(depths) > _LARGEST_TABLES:
         raise CheckpointError(f"its windows of {max(windows)} tokens a side are too large to attend in.")
     (embed_dim, _, _, _) = _shape(tensors, "backbone.patch_embed.proj.weight", 4)
     hidden, channels = _shape(tensors, "backbone.stages.0.blocks.0.mlp.fc1.weight", 2)
+    mlp_ratio = hidden / channels
+    if int(channels * mlp_ratio) < hidden:  # a third times three may fall below one
+        mlp_ratio = math.nextafter(mlp_ratio, math.inf)
     try:
         return SwinConfig(
             embed_dim=embed_dim,
             depths=tuple(depths),
             num_heads=tuple(heads for _, heads in tables),
             window_size=windows.pop(),
-            mlp_ratio=hidden / max(channels, 1),
+            mlp_ratio=mlp_ratio,
         )
     except ValueError as error:
         raise CheckpointError(
@@ -100,26 +104,26 @@ def read_heads(
     )
 
 
-def compare(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
+def check_shapes(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, Tensor]) -> None:
     """Check that a state dict holds exactly the tensors of a model, in their shapes.
 
     Raises:
         CheckpointError: lists what is missing, unexpected and mis-shaped.
     """
-    complaints = [
+    errors = [
         _list("missing", expected.keys() - found.keys()),
         _list("unexpected", found.keys() - expected.keys()),
         _list(
             "of another shape",
             {
-                f"{name} {tuple(found[name].shape)} instead of {tuple(expected[name].shape)}"
+                f"{name} {tuple(found[name].shape)} instead of {tuple(expected[name])}"
                 for name in expected.keys() & found.keys()
-                if found[name].shape != expected[name].shape
+                if found[name].shape != expected[name]
             },
         ),
     ]
-    if any(complaints):
-        raise CheckpointError(f"its tensors do not fit the model: {'; '.join(filter(None, complaints))}.")
+    if any(errors):
+        raise CheckpointError(f"its tensors do not fit the model: {'; '.join(filter(None, errors))}.")
 
 
 def check_values(tensors: Mapping[str, Tensor]) -> None:
@@ -152,11 +156,11 @@ class _WeightsWithoutMemory(TorchFunctionMode):
     ) -> Any:
         kwargs = dict(kwargs or {})
         if func in (torch.empty, torch.zeros, torch.ones):
-            kwargs.setdefault("device", "meta")
+            kwargs["device"] = kwargs.get("device") or "meta"  # torch's layers pass device=None on
         return func(*args, **kwargs)
 
 
-def assemble(config: ModelConfig, tensors: dict[str, Tensor]) -> SwinUPerNet:
+def build_from_state_dict(config: ModelConfig, tensors: dict[str, Tensor]) -> SwinUPerNet:
     """Make a model whose parameters are these tensors, not copies of them.
 
     Args:
@@ -164,30 +168,28 @@ def assemble(config: ModelConfig, tensors: dict[str, Tensor]) -> SwinUPerNet:
         tensors: its complete state dict under our names.
 
     Raises:
-        CheckpointError: the configuration is impossible, or as `compare` and `check_values`.
+        CheckpointError: they do not fit the configuration, or are no finite numbers.
     """
+    # All before anything is built, as a false description could be of a model too large for any machine.
     stored = read_backbone(tensors)
     untold = ("mlp_ratio", "drop_path_rate", "shifted")  # no shape of a tensor tells these, or not exactly
     described = replace(config.backbone, **{name: getattr(stored, name) for name in untold})
-    if described != stored:  # before anything is made that a false description could make too large
+    if described != stored:
         raise CheckpointError(f"it describes {config.backbone}, but holds the tensors of {stored}.")
-    try:
-        with _WeightsWithoutMemory():
-            model = accelerate(SwinUPerNet(config))
-    except (RuntimeError, TypeError, ValueError, OverflowError) as error:
-        raise CheckpointError(f"it describes a model that cannot be built ({first_line(error)}).") from error
-    expected = model.state_dict()
+    expected = expected_shapes(config)
     counters = {name: torch.tensor(0) for name in expected if name.endswith(".num_batches_tracked")}
     tensors = counters | tensors  # files of before torch 0.4.1 have none, and evaluation needs none
-    compare(expected, tensors)
+    check_shapes(expected, tensors)
     check_values(tensors)
+    with _WeightsWithoutMemory():
+        model = accelerate(SwinUPerNet(config))
     model.load_state_dict(tensors, strict=True, assign=True)
     return model
 
 
 def _count(tensors: Mapping[str, Tensor], pattern: str, what: str) -> int:
     """Count the different numbers that group 1 of a pattern takes in the names; they must be 0, 1, 2, ..."""
-    found = {int(match[1]) for name in tensors if (match := re.match(pattern, name))}
+    found = {int(match[1][:4]) for name in tensors if (match := re.match(pattern, name))}
     if found != set(range(len(found))) or not found:
         raise CheckpointError(
             f"its {what} are numbered {sorted(found)[:_SHOWN]}: some of its tensors are missing."
@@ -199,8 +201,10 @@ def _shape(tensors: Mapping[str, Tensor], name: str, ndim: int) -> tuple[int, ..
     if name not in tensors:
         raise CheckpointError(f"it lacks the tensor {name}: it is incomplete, or no Swin-UPerNet.")
     shape = tuple(tensors[name].shape)
-    if len(shape) != ndim:
-        raise CheckpointError(f"its tensor {name} has the shape {shape}, but {ndim} axes are needed.")
+    if len(shape) != ndim or 0 in shape:  # an empty tensor costs nothing to store, whatever it claims
+        raise CheckpointError(
+            f"its tensor {name} has the shape {shape}, but {ndim} axes, none of them empty, are needed."
+        )
     return shape
 
 

@@ -44,9 +44,9 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "swinviz"
 
 
-def packaged_weights() -> Path:
-    """Return where the package carries the weights of nano."""
-    return Path(__file__).parent.parent / "weights" / "nano.safetensors"
+def packaged_weights(name: str = "nano") -> Path:
+    """Return where the package carries the weights of a shipped preset."""
+    return Path(__file__).parent.parent / "weights" / f"{name}.safetensors"
 
 
 def find_cached(preset: Preset) -> Path | None:
@@ -55,8 +55,8 @@ def find_cached(preset: Preset) -> Path | None:
     Args:
         preset: a row of `PRESETS`.
     """
-    if preset.name == "nano":
-        return packaged_weights() if packaged_weights().is_file() else None
+    if preset.shipped:
+        return path if (path := packaged_weights(preset.name)).is_file() else None
     path = cache_folder() / preset.file
     if preset.file and is_there(path):
         return path
@@ -67,11 +67,11 @@ def available() -> list[Available]:
     """List every preset, and what loading it would download, without touching the network.
 
     >>> [line.preset.name for line in available()][:3]
-    ['nano', 'swin-t', 'swin-s']
+    ['nano', 'outdoor', 'swin-t']
     """
     lines = []
     for preset in PRESETS.values():
         path = find_cached(preset)
-        here = path is not None or preset.name == "nano"
+        here = path is not None or preset.shipped
         lines.append(Available(preset, path, 0 if here else preset.download_bytes))
     return lines

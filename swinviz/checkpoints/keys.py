@@ -100,7 +100,7 @@ OFFICIAL = KeyFormat(
 )
 """Of microsoft/Swin-Transformer and its segmentation sibling."""
 
-# timm merges at the start of a stage, so its layers.1 holds what is_main from our stage 0 to stage 1.
+# timm merges at the start of a stage, so its layers.1 holds what leads from our stage 0 to stage 1.
 TIMM = KeyFormat(
     "timm",
     r"^(backbone\.)?layers\.1\.downsample\.",

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from swinviz.checkpoints.architecture import assemble, read_backbone, read_heads
+from swinviz.checkpoints.architecture import build_from_state_dict, read_backbone, read_heads
 from swinviz.checkpoints.cache import cache_folder, find_cached, packaged_weights
 from swinviz.checkpoints.download import Published, fetch, is_intact
 from swinviz.checkpoints.errors import blaming
@@ -45,7 +45,7 @@ def load(
         name: a preset of `swinviz.presets.PRESETS`, fetched if it is not in the cache; a path to a `.pth`,
             `.bin` or `.safetensors` file, or to a folder that transformers saved; a hub id such as
             "openmmlab/upernet-swin-tiny"; or "auto", the best published model that is in the cache already,
-            else nano, which never fetches anything.
+            else outdoor, which comes with the package; it never fetches anything.
         device: where the model shall be; the CPU by default.
         dtype: floating-point type of the weights; float32 by default.
         progress: whether a download shows a bar.
@@ -62,7 +62,7 @@ def load(
     contents = read(path)
     with blaming(path):
         tensors = translate(contents.tensors)
-        model = assemble(contents.config or _deduce_config(tensors, contents), tensors)
+        model = build_from_state_dict(contents.config or _deduce_config(tensors, contents), tensors)
     return model.to(device=device, dtype=dtype or torch.float32).eval()
 
 
@@ -95,12 +95,11 @@ def locate(name: str | os.PathLike[str], *, progress: bool = True) -> Path:
 
 
 def _locate_preset(preset: Preset, progress: bool) -> Path:
-    if preset.name == "nano":
-        if not packaged_weights().is_file():
-            raise CheckpointError(
-                f"The package lacks its own weights, {packaged_weights()}: install it again."
-            )
-        return packaged_weights()
+    if preset.shipped:
+        path = packaged_weights(preset.name)
+        if not path.is_file():
+            raise CheckpointError(f"The package lacks its own weights, {path}: install it again.")
+        return path
     if not preset.file or not is_there(cache_folder() / preset.file):
         if preset.hub_id and (path := cached_on_hub(preset.hub_id)):
             return path  # the same weights, fetched for another program
@@ -111,10 +110,10 @@ def _locate_preset(preset: Preset, progress: bool) -> Path:
 
 
 def _best_cached() -> Path:
-    """Choose the most accurate published model on this machine, else nano."""
+    """Choose the most accurate published model on this machine, else outdoor."""
     for preset in sorted(PRESETS.values(), key=lambda row: row.miou or 0.0, reverse=True):
         path = find_cached(preset)
-        if path is None or preset.name == "nano":
+        if path is None or preset.shipped:
             continue
         if path.name == preset.file and not is_intact(path, preset.sha256_start):
             logger.warning(
@@ -123,7 +122,7 @@ def _best_cached() -> Path:
             continue
         logger.info("Using %s, the best model in the cache.", preset.name)
         return path
-    return _locate_preset(PRESETS["nano"], progress=False)
+    return _locate_preset(PRESETS["outdoor"], progress=False)
 
 
 def _deduce_config(tensors: dict[str, Tensor], contents: Contents) -> ModelConfig:

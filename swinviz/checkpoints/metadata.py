@@ -10,7 +10,7 @@ from swinviz.checkpoints.errors import first_line
 from swinviz.errors import CheckpointError
 from swinviz.model.config import Color, HeadConfig, ModelConfig, SwinConfig
 
-__all__ = ["METADATA_KEY", "decode_config", "encode_config", "parse_palette"]
+__all__ = ["METADATA_KEY", "decode_config", "encode_config", "parse_names", "parse_palette"]
 
 METADATA_KEY = "swinviz"
 """Under which our safetensors files describe their model."""
@@ -33,16 +33,28 @@ def decode_config(text: str) -> ModelConfig:
     """
     try:
         values = json.loads(text)
-        classes = tuple(str(name) for name in values["classes"])
+        classes = parse_names(values["classes"])
         return ModelConfig(
             classes=classes,
             palette=parse_palette(values["palette"], len(classes)),
             backbone=SwinConfig(**_tuples(values["backbone"])),
             head=HeadConfig(**_tuples(values["head"])),
             scale=(int(values["scale"][0]), int(values["scale"][1])),
+            unsure_below=float(values.get("unsure_below", 0.0)),
         )
-    except (ValueError, TypeError, LookupError, RecursionError) as error:
+    except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"its description of the model is damaged ({first_line(error)}).") from error
+
+
+def parse_names(names: Any) -> tuple[str, ...]:
+    """Check class names from a file: a list of strings.
+
+    Raises:
+        CheckpointError: it is anything else.
+    """
+    if not isinstance(names, list | tuple) or not all(type(name) is str for name in names):
+        raise CheckpointError("its classes are no list of names.")
+    return tuple(names)
 
 
 def parse_palette(palette: Any, count: int) -> tuple[Color, ...]:

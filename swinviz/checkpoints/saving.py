@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors.torch import save_file
@@ -16,12 +17,13 @@ from swinviz.segmenter import SwinUPerNet
 __all__ = ["convert", "save"]
 
 
-def save(model: SwinUPerNet, path: str | os.PathLike[str]) -> Path:
+def save(model: SwinUPerNet, path: str | os.PathLike[str], *, notes: Mapping[str, str] | None = None) -> Path:
     """Write a model's weights, configuration, classes and palette to one file, which `load` reads.
 
     Args:
         model: any model, on any device.
         path: where to, ending in `.safetensors`; an older file of that name is replaced in one step.
+        notes: further entries of the file's metadata, such as its license; `load` passes them over.
 
     Returns:
         The path that was written.
@@ -34,7 +36,7 @@ def save(model: SwinUPerNet, path: str | os.PathLike[str]) -> Path:
     if path.suffix != ".safetensors":
         raise CheckpointError(f"Models are saved as .safetensors, not as {path.name}: give it that suffix.")
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    metadata = {"format": "pt", METADATA_KEY: encode_config(model.config)}
+    metadata = {**(notes or {}), "format": "pt", METADATA_KEY: encode_config(model.config)}
     with replacing(path) as temporary:
         save_file(tensors, temporary, metadata=metadata)
     return path

@@ -1,13 +1,19 @@
-"""What a model is made of: frozen dataclasses, checked when they are made."""
+"""Configuration of a model: frozen dataclasses, validated on construction."""
 
 from __future__ import annotations
 
 import colorsys
 from dataclasses import dataclass, field
+from numbers import Integral
 
 __all__ = ["HeadConfig", "ModelConfig", "SwinConfig", "distinct_palette"]
 
 Color = tuple[int, int, int]
+
+# Far beyond anything useful, but small enough that no product of two overflows and no message is a page.
+_WIDEST = 2**24
+_LONGEST_SIDE = 2**16  # pixels
+_MOST_GRIDS, _LARGEST_GRID = 16, 256
 
 
 @dataclass(frozen=True)
@@ -37,21 +43,24 @@ class SwinConfig:
     shifted: bool = True
 
     def __post_init__(self) -> None:
+        _check_whole("embed_dim", self.embed_dim, 1, _WIDEST)
+        _check_whole("window_size", self.window_size, 1, _WIDEST)
         if not self.depths or len(self.depths) != len(self.num_heads):
             raise ValueError(
                 f"depths has {len(self.depths)} stages and num_heads {len(self.num_heads)}: "
                 "give one number per stage in both."
             )
-        if min(self.depths) < 1:
-            raise ValueError(f"depths is {self.depths}: every stage needs at least one block.")
-        if self.window_size < 1:
-            raise ValueError(f"window_size is {self.window_size}: a window needs at least one token.")
+        for depth, heads in zip(self.depths, self.num_heads, strict=True):
+            _check_whole("depths", depth, 1, _WIDEST)
+            _check_whole("num_heads", heads, 1, _WIDEST)
+        if not 0.0 < self.embed_dim * self.mlp_ratio < _WIDEST or int(self.embed_dim * self.mlp_ratio) < 1:
+            raise ValueError(f"mlp_ratio is {self.mlp_ratio}: the hidden layer needs at least one channel.")
         if not 0.0 <= self.drop_path_rate < 1.0:
             raise ValueError(
                 f"drop_path_rate is {self.drop_path_rate}: choose it from 0 up to, not including, 1."
             )
         for stage, (channels, heads) in enumerate(zip(self.channels, self.num_heads, strict=True)):
-            if heads < 1 or channels % heads:
+            if channels % heads:
                 raise ValueError(
                     f"stage {stage} has {channels} channels, which {heads} heads do not divide: "
                     "change embed_dim or num_heads."
@@ -90,13 +99,15 @@ class HeadConfig:
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.channels < 1 or self.aux_channels < 0:
-            raise ValueError(
-                f"head channels are {self.channels} and {self.aux_channels} (auxiliary): "
-                "the first must be at least 1, the second at least 0."
-            )
-        if any(scale < 1 for scale in self.pool_scales):
-            raise ValueError(f"pool_scales is {self.pool_scales}: every grid needs at least one cell a side.")
+        _check_whole("head channels", self.channels, 1, _WIDEST)
+        _check_whole("aux_channels", self.aux_channels, 0, _WIDEST)
+        _check_whole("aux_stage", self.aux_stage, 0, _WIDEST)
+        if len(self.pool_scales) > _MOST_GRIDS:
+            raise ValueError(f"pool_scales has {len(self.pool_scales)} grids: give at most {_MOST_GRIDS}.")
+        for scale in self.pool_scales:
+            _check_whole("pool_scales", scale, 1, _LARGEST_GRID)
+        if not 0.0 <= self.dropout < 1.0:
+            raise ValueError(f"dropout is {self.dropout}: choose it from 0 up to, not including, 1.")
 
 
 @dataclass(frozen=True)
@@ -110,9 +121,12 @@ class ModelConfig:
         head: shape of the heads.
         scale: (long, short) side in pixels that an image is resized to, keeping its ratio, before it is
             segmented; the published models use (2048, 512).
+        unsure_below: confidence (0..1) below which the model does not claim to know a pixel's class; 0 where
+            nobody has calibrated it.
 
     Raises:
-        ValueError: no class, a palette of another length, or an auxiliary head on a stage that is not there.
+        ValueError: no class, a threshold outside 0 to 1, a palette of another length, or an auxiliary head on
+            a stage that is not there.
     """
 
     classes: tuple[str, ...]
@@ -120,10 +134,17 @@ class ModelConfig:
     backbone: SwinConfig = field(default_factory=SwinConfig)
     head: HeadConfig = field(default_factory=HeadConfig)
     scale: tuple[int, int] = (2048, 512)
+    unsure_below: float = 0.0
 
     def __post_init__(self) -> None:
+        if not 0.0 <= self.unsure_below <= 1.0:
+            raise ValueError(f"unsure_below is {self.unsure_below}: choose a confidence from 0 to 1.")
         if not self.classes:
             raise ValueError("a model needs at least one class: name them in classes.")
+        if len(self.scale) != 2:
+            raise ValueError(f"scale has {len(self.scale)} numbers: give the long side and the short one.")
+        for side in self.scale:
+            _check_whole("scale", side, 1, _LONGEST_SIDE)
         if not self.palette:
             object.__setattr__(self, "palette", distinct_palette(len(self.classes)))
         if len(self.palette) != len(self.classes):
@@ -188,3 +209,9 @@ def distinct_palette(count: int) -> tuple[Color, ...]:
         red, green, blue = colorsys.hls_to_rgb(hue, lightness, saturation)
         colors.append((round(255 * red), round(255 * green), round(255 * blue)))
     return tuple(colors)
+
+
+def _check_whole(name: str, value: object, low: int, high: int) -> None:
+    """Refuse what is no whole number from `low` to `high`, saying which field it is."""
+    if not isinstance(value, Integral) or not low <= int(value) <= high:
+        raise ValueError(f"{name} is {value!r:.60}: choose a whole number from {low} to {high}.")

@@ -271,8 +271,23 @@ class TestMalice:
             {"backbone": {"embed_dim": "8"}},
             {"backbone": {"mlp_ratio": 1e30}},
             {"backbone": {"mlp_ratio": float("nan")}},
+            {"backbone": {"mlp_ratio": float("inf")}},
+            {"backbone": {"mlp_ratio": 1e5}},
+            {"backbone": {"mlp_ratio": 0}},
             {"backbone": {"unknown": 1}},
+            {"backbone": {"depths": []}},
+            {"backbone": {"depths": [[2], 2, 2, 2]}},
+            {"backbone": []},
             {"head": {"channels": 10**12}},
+            {"head": {"channels": 10**4000}},
+            {"head": {"channels": 60_000}},
+            {"head": {"pool_scales": [1] * 200_000}},
+            {"head": {"pool_scales": [1, 2, 3, 0]}},
+            {"head": {"pool_scales": [1, 2, 3, -6]}},
+            {"head": {"pool_scales": [1, 2, 3, float("inf")]}},
+            {"head": {"pool_scales": [1, 2, 3, 10**9]}},
+            {"head": {"dropout": float("nan")}},
+            {"head": {"aux_stage": -1}},
             {"head": {"channels": 1.5}},
             {"head": {"pool_scales": [1]}},
             {"head": {"pool_scales": None}},
@@ -282,8 +297,15 @@ class TestMalice:
             {"palette": [[1, 2, 3]]},
             {"palette": [[1, 2, 300]] * 3},
             {"palette": "red"},
+            {"classes": [["deep"]] * 3},
+            {"palette": [[1, 2, float("inf")]] * 3},
             {"scale": [1]},
             {"scale": ["a", "b"]},
+            {"scale": [0, 512]},
+            {"scale": [2048, -1]},
+            {"scale": [float("inf"), 512]},
+            {"scale": [10**9, 10**9]},
+            {"scale": None},
         ],
     )
     def test_a_false_description_of_the_model_is_refused(
@@ -296,8 +318,10 @@ class TestMalice:
         for key, value in lie.items():
             config[key] = config[key] | value if isinstance(value, dict) else value
         save_file(load_file(path), path, {METADATA_KEY: json.dumps(config)})
-        with limited_memory(2.0):
+        start = time.process_time()
+        with limited_memory(0.5):
             refused(path)
+        assert time.process_time() - start < 5
 
     @pytest.mark.parametrize("text", ["", "{", "[]", "3", "null", '{"classes": 3}', "[" * 100_000])
     def test_a_description_that_is_none_is_refused(

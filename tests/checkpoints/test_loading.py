@@ -24,12 +24,14 @@ from support.published_names import DEPTHS, EMBED, HEADS, official_backbone, tim
 from torch import Tensor, nn
 
 from swinviz.checkpoints import available, cache, convert, load, load_backbone, loading, save
-from swinviz.checkpoints.architecture import compare, read_backbone, read_heads
+from swinviz.checkpoints.architecture import check_shapes, read_backbone, read_heads
 from swinviz.checkpoints.backbone import resize_bias_table
 from swinviz.checkpoints.keys import HUB, MMSEGMENTATION, OFFICIAL, OURS, TIMM, find_key_format, translate
+from swinviz.checkpoints.shapes import expected_shapes
 from swinviz.errors import CheckpointError
 from swinviz.interventions import no_shift
 from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
+from swinviz.model.fast import accelerate
 from swinviz.model.hooks import edit
 from swinviz.model.swin import PatchMerging
 from swinviz.presets import PRESETS
@@ -167,7 +169,7 @@ class TestMmsegmentation:
         classes, head = read_heads(tensors, backbone)
         with torch.device("meta"):
             model = SwinUPerNet(ModelConfig(tuple(map(str, range(classes))), backbone=backbone, head=head))
-        compare(model.state_dict(), tensors)
+        check_shapes({name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}, tensors)
         return model
 
 
@@ -179,7 +181,7 @@ class TestOwnFiles:
         assert loaded.config == model.config
         assert not loaded.training
         with torch.no_grad():
-            assert torch.equal(loaded(x), model(x))
+            assert torch.equal(loaded(x), accelerate(model)(x))
 
     def test_unusual_shapes_survive(self, tmp_path: Path) -> None:
         config = ModelConfig(
@@ -205,9 +207,9 @@ class TestOwnFiles:
         model.load_state_dict(shifted.state_dict())
         loaded, x = load(save(model.eval(), tmp_path / "a.safetensors")), torch.randn(1, 3, 64, 64)
         with torch.no_grad():
-            assert torch.equal(loaded(x), model(x))
+            assert torch.equal(loaded(x), accelerate(model)(x))
             with edit(shifted, no_shift()):
-                assert torch.equal(loaded(x), shifted(x))
+                assert torch.equal(loaded(x), accelerate(shifted)(x))
             assert not torch.equal(loaded(x), shifted(x))
 
     def test_half_precision_files_are_computed_in_full_unless_asked(self, tmp_path: Path) -> None:
@@ -374,7 +376,7 @@ class TestNamings:
         torch.save({"state_dict": names}, tmp_path / "official.pth")
         x = torch.randn(1, 3, 64, 64)
         with torch.no_grad():
-            assert torch.equal(load(tmp_path / "official.pth")(x), model(x))
+            assert torch.equal(load(tmp_path / "official.pth")(x), accelerate(model)(x))
 
     def test_two_names_for_one_tensor_are_refused(self) -> None:
         twice = official_backbone() | {
@@ -395,7 +397,7 @@ def configs(draw: st.DrawFn) -> ModelConfig:
         depths=tuple(draw(st.lists(st.integers(1, 3), min_size=stages, max_size=stages))),
         num_heads=tuple(heads),
         window_size=draw(st.integers(1, 8)),
-        mlp_ratio=draw(st.sampled_from((1.0, 2.0, 4.0))),
+        mlp_ratio=draw(st.sampled_from((1.0, 2.0, 2.5, 4.0))),
     )
     auxiliary = draw(st.integers(0, 3))
     stage = draw(st.integers(0, stages - 1)) if auxiliary else HeadConfig().aux_stage
@@ -412,6 +414,11 @@ class TestArchitectures:
         assert read_heads(tensors, backbone) == (config.num_classes, config.head)
 
     @given(config=configs())
+    def test_the_shapes_that_are_expected_are_those_of_the_model(self, config: ModelConfig) -> None:
+        tensors = SwinUPerNet(config).state_dict()
+        assert expected_shapes(config) == {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+
+    @given(config=configs())
     @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
     def test_any_architecture_is_saved_and_loaded(self, config: ModelConfig, tmp_path: Path) -> None:
         model = SwinUPerNet(config).eval()
@@ -419,7 +426,7 @@ class TestArchitectures:
         assert loaded.config == config
         x = torch.randn(1, 3, 21, 34)
         with torch.no_grad():
-            assert torch.equal(loaded(x), model(x))
+            assert torch.equal(loaded(x), accelerate(model)(x))
 
 
 class TestStrictness:
@@ -480,9 +487,10 @@ class TestNames:
         monkeypatch.setenv("SWINVIZ_CACHE", str(folder))
         monkeypatch.setattr(cache, "cached_on_hub", lambda _: None)
         monkeypatch.setattr(loading, "cached_on_hub", lambda _: None)
-        nano = save(tiny_model(), tmp_path / "nano.safetensors")
-        monkeypatch.setattr(cache, "packaged_weights", lambda: nano)
-        monkeypatch.setattr(loading, "packaged_weights", lambda: nano)
+        for name in ("nano", "outdoor"):
+            save(tiny_model(), tmp_path / f"{name}.safetensors")
+        monkeypatch.setattr(cache, "packaged_weights", lambda name: folder.parent / f"{name}.safetensors")
+        monkeypatch.setattr(loading, "packaged_weights", lambda name: folder.parent / f"{name}.safetensors")
         return folder
 
     def keep(self, folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -496,12 +504,12 @@ class TestNames:
     def test_an_unknown_name_is_answered_with_the_closest(self) -> None:
         with pytest.raises(FileNotFoundError, match="did you mean 'swin-t'"):
             load("swin_t")
-        with pytest.raises(FileNotFoundError, match="name one of nano, swin-t"):
+        with pytest.raises(FileNotFoundError, match="name one of nano, outdoor, swin-t"):
             load("somewhere/else.pth")
 
-    def test_auto_is_nano_where_nothing_was_fetched(self) -> None:
+    def test_auto_is_outdoor_where_nothing_was_fetched(self) -> None:
         assert load().config == tiny_config()
-        assert loading.locate("auto").name == "nano.safetensors"
+        assert loading.locate("auto").name == "outdoor.safetensors"
 
     def test_auto_is_the_most_accurate_model_in_the_cache(
         self, empty_caches: Path, monkeypatch: pytest.MonkeyPatch
@@ -515,7 +523,7 @@ class TestNames:
         self, empty_caches: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         self.keep(empty_caches, "swin-t", monkeypatch).write_bytes(b"cut")
-        assert loading.locate("auto").name == "nano.safetensors"
+        assert loading.locate("auto").name == "outdoor.safetensors"
         assert "damaged" in caplog.text
 
     def test_the_menu_says_what_is_here_and_what_would_be_fetched(
@@ -533,7 +541,7 @@ class TestNames:
     def test_a_package_without_its_weights_says_so(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(loading, "packaged_weights", lambda: tmp_path / "gone.safetensors")
+        monkeypatch.setattr(loading, "packaged_weights", lambda name: tmp_path / "gone.safetensors")
         with pytest.raises(CheckpointError, match="install it again"):
             load("nano")
 

@@ -149,7 +149,7 @@ def test_resuming_at_any_block_gives_the_same_maps() -> None:
     ("changes", "message"),
     [
         ({"depths": (2, 2)}, "2 stages and num_heads 4"),
-        ({"depths": (2, 2, 0, 2)}, "at least one block"),
+        ({"depths": (2, 2, 0, 2)}, "depths is 0"),
         ({"window_size": 0}, "window_size is 0"),
         ({"drop_path_rate": 1.0}, "drop_path_rate is 1.0"),
         ({"num_heads": (3, 6, 12, 25)}, "stage 3 has 768 channels"),
