@@ -275,7 +275,9 @@ def test_wheel_carries_weights_and_viewer_and_nothing_else(repository: Path, whe
     assert set(tracked.stdout.split()) <= names
     for asset in (
         "weights/nano.safetensors",
+        "weights/outdoor.safetensors",
         "explorer/static/explorer.js",
+        "explorer/static/panels/picture.js",
         "explorer/static/explorer.css",
         "py.typed",
     ):

@@ -17,7 +17,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         default="auto",
-        help="preset, path or hub id; auto (default): the best published one downloaded, else nano",
+        help="preset, path or hub id; auto (default): the best published one downloaded, else outdoor",
     )
     parser.add_argument("--device", help=DEVICE_HELP)
     parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="of the matrix products")

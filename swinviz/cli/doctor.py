@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print versions, devices, models and what is missing.
 
     Returns:
-        0; 1 if a package that swinviz cannot do without is missing, or nano cannot be loaded.
+        0; 1 if a package that swinviz cannot do without is missing, or a shipped model is not there.
     """
     print(f"swinviz {swinviz.__version__}, Python {platform.python_version()}, {platform.platform()}")
     missing = {group: _print_group(group, names) for group, names in GROUPS.items()}
@@ -69,13 +69,14 @@ def _devices() -> list[str]:
 
 
 def _print_models() -> bool:
-    """Print what models there are; return whether nano, which comes with the package, is one of them."""
+    """Print what models there are; return whether those that come with the package are there."""
     folder = cache_folder()
     nearest = next(place for place in (folder, *folder.absolute().parents) if os.access(place, os.F_OK))
     state = "writable" if os.access(nearest, os.W_OK) else "not writable"
     print(f"models (cache: {folder}, {state})")
     found = {entry.preset.name: entry for entry in available()}
     for name, entry in found.items():
-        absent = f"not downloaded, about {entry.download_bytes / 1e6:.0f} MB" if name != "nano" else "missing"
-        print(f"  {name:16s} {entry.path or absent}")
-    return found["nano"].path is not None
+        size = f"not downloaded, about {entry.download_bytes / 1e6:.0f} MB"
+        absent = "missing" if entry.preset.shipped else size
+        print(f"  {name:16s} {entry.path or absent} (license of the weights: {entry.preset.license})")
+    return all(entry.path is not None for entry in found.values() if entry.preset.shipped)

@@ -25,6 +25,13 @@ be small enough to come with the package and to show how attention works. On pho
 guesses; for those, load one of the published models.
 """
 
+_OUTDOOR = """
+**It knows the outdoors.** It was trained on about 1,400 labeled photographs of streets, facades and landscapes.
+Rooms, close-ups and things seldom seen outdoors it does not know; where its confidence is low, pixels are
+hatched as unsure. Its weights are for non-commercial research, as the photographs are. Do not decide about
+people by what it says.
+"""
+
 _PUBLISHED = """
 It was trained on ADE20K (indoor and outdoor scenes, 150 classes). What ADE20K does not name it cannot name
 either; people, places and styles that are rare in it are recognized less well. Do not decide about people by
@@ -70,7 +77,7 @@ def describe_model(name: str, model: SwinUPerNet) -> str:
     ]
     table = "\n".join(f"| {label} | {value} |" for label, value in rows)
     classes = ", ".join(_escaped(label) for label in model.config.classes)
-    remark = _NANO if name == "nano" else _PUBLISHED if preset else ""
+    remark = {"nano": _NANO, "outdoor": _OUTDOOR}.get(name, _PUBLISHED if preset else "")
     return (
         f"## {_escaped(preset.title if preset else name)}\n{remark}\n"
         f"| Model | {_escaped(name)} |\n| --- | --- |\n{table}\n\n"

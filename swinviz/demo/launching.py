@@ -85,7 +85,7 @@ def _menu() -> list[Choice]:
 def _best_here() -> str:
     """The best published model on this machine, else the one of the package; nothing is downloaded."""
     here = [line.preset for line in available() if line.path is not None]
-    return max(here, key=lambda preset: preset.miou or 0.0).name if here else "nano"
+    return max(here, key=lambda preset: preset.miou or 0.0).name if here else "outdoor"
 
 
 def _device(name: str) -> torch.device:

@@ -86,7 +86,9 @@ def segment(
             "the model's logits are not finite numbers: its weights are damaged, or its values overflow "
             "float16, where bfloat16 or float32 help."
         )
-    return Segmentation(labels, scores, config.classes, config.palette, seconds, rgb, notes)
+    return Segmentation(
+        labels, scores, config.classes, config.palette, seconds, rgb, notes, config.unsure_below
+    )
 
 
 def _label(
