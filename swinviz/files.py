@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +28,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     before the name changes, so that a power cut leaves no empty file under the new name.
 
     Raises:
-        OSError: as the file system reports it (missing folder, full disk, no permission).
+        OSError: as the file system reports it (missing folder, full disk, no permission), also where torch or
+            safetensors made an error of their own of it.
 
     >>> folder = getfixture("tmp_path")
     >>> with replacing(folder / "note.txt") as temporary:
@@ -47,5 +49,25 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         with temporary.open("rb+") as written:
             os.fsync(written.fileno())
         temporary.replace(path)
+    except Exception as error:
+        refusal = _refusal(error, path)
+        if refusal is None:
+            raise
+        raise refusal from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _refusal(error: Exception, path: Path) -> OSError | None:
+    """Return the system's error behind one of torch (RuntimeError) or safetensors (SafetensorError)."""
+    if isinstance(error, OSError):
+        return None
+    cause = error.__context__
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno is not None:
+            return OSError(cause.errno, os.strerror(cause.errno), str(path))
+        cause = cause.__context__
+    number = re.search(r"\(os error (\d+)\)", str(error))
+    if number:
+        return OSError(int(number[1]), os.strerror(int(number[1])), str(path))
+    return None

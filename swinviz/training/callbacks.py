@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -99,7 +100,7 @@ class JsonLines:
 
     def begin(self, first_step: int, max_iters: int) -> None:
         """Drop what a killed run wrote after its last saved state; it will be written again."""
-        kept = [line for line in _whole_lines(self.path) if json.loads(line)["step"] < first_step]
+        kept = [line for step, line in _steps(self.path) if step < first_step]
         with replacing(self.path) as temporary:
             temporary.write_text("".join(kept), encoding="utf-8")
 
@@ -137,14 +138,20 @@ class TensorBoard:
         self.writer: Any = self.make_writer(str(self.folder), purge_step=first_step)
 
     def step(self, moment: StepReport, model: SwinUPerNet) -> None:
-        """Write every figure of the moment."""
+        """Write every figure of the moment; a disk that is full costs the curves and not the run."""
         figures: dict[str, Any] = asdict(moment)
-        for name, value in (figures.pop("scores") | figures).items():
-            self.writer.add_scalar(name, value, moment.step)
+        try:
+            for name, value in (figures.pop("scores") | figures).items():
+                self.writer.add_scalar(name, value, moment.step)
+        except OSError as error:
+            _logger.warning(
+                "step %d could not be written to TensorBoard (%s); the run goes on.", moment.step, error
+            )
 
     def end(self) -> None:
         """Close the file."""
-        self.writer.close()
+        with suppress(OSError):  # the disk is full, which was reported step by step
+            self.writer.close()
 
 
 def batch_miou(logits: Tensor, labels: Tensor) -> float:
@@ -175,10 +182,19 @@ def peak_memory_gb(device: torch.device) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
 
 
-def _whole_lines(path: Path) -> Iterable[str]:
-    """The lines of a file, without a last one that a kill cut off."""
+def _steps(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield (step, line) for each line of a log, without damaged ones and a last one that a kill cut off."""
     if not path.is_file():
-        return []
-    return [
-        line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")
-    ]
+        return
+    damaged = 0
+    for line in path.read_bytes().splitlines(keepends=True):
+        try:
+            step = json.loads(line)["step"]
+        except (ValueError, LookupError, TypeError):
+            step = None
+        if type(step) is int and line.endswith(b"\n"):
+            yield step, line.decode("utf-8")
+        elif line.endswith(b"\n"):
+            damaged += 1
+    if damaged:
+        _logger.warning("%s has %d damaged lines, which are dropped.", path, damaged)

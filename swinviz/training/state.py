@@ -2,13 +2,16 @@
 
 The rate, the data and all random numbers are functions of the step (see `Recipe.rate`, `Stream`,
 `learner.seed_step`), so a state is: the step, the weights and their average, the optimizer's moments and the
-loss scaler. A state is written beside its place and moved there when it is whole; the last two are kept.
+loss scaler. A state is written beside its place and moved there when it is whole; the last two are kept. The
+checksums in it are compared before anything is loaded, which torch does not do.
 """
 
 from __future__ import annotations
 
 import logging
 import pickle
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -26,6 +29,22 @@ KEPT = 2
 """States that stay on the disk: the last, and the one before in case a disk fails under the last."""
 
 log = logging.getLogger(__name__)
+
+# Everything that reading and unpickling a damaged file was seen to raise.
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    MemoryError,
+    OverflowError,
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def state_files(folder: Path) -> list[Path]:
@@ -53,31 +72,37 @@ class TrainingState:
         state: dict[str, Any] = {"step": step, "recipe": asdict(self.recipe)}
         state |= {name: part.state_dict() for name, part in self.parts.items()}
         path = folder / f"state-{step:08d}.pt"
-        with replacing(path) as temporary:
-            torch.save(state, temporary)
+        # Through an open file, because torch then keeps the system's error as the context of its own.
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            torch.save(state, file)
         for old in state_files(folder)[KEPT:]:
             old.unlink()
         return path
 
     def resume(self, folder: Path) -> int:
-        """Load the newest state that can be read and return the step to go on with; 0 where there is none.
+        """Load the newest undamaged state and return the step to go on with; 0 where there is no state.
 
         Raises:
-            CheckpointError: the state belongs to another recipe.
+            CheckpointError: the state belongs to another recipe or model, or every state is damaged.
         """
         for unfinished in folder.glob(".swinviz-*"):  # a kill in the middle of writing leaves one behind
             unfinished.unlink(missing_ok=True)
-        for path in state_files(folder):
+        files = state_files(folder)
+        for path in files:
             try:
-                state = torch.load(path, map_location="cpu", weights_only=True)
-            except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+                state = _read(path)
+            except _UNREADABLE as error:
                 log.warning("%s cannot be read (%s); going back to the state before.", path, error)
                 continue
             self._load(state, path)
             return int(state["step"])
+        if files:
+            raise CheckpointError(
+                f"none of the {len(files)} states in {folder} can be read: remove them to start anew."
+            )
         return 0
 
-    def _load(self, state: dict[str, Any], path: Path) -> None:
+    def _load(self, state: Mapping[str, Any], path: Path) -> None:
         ours, theirs = asdict(self.recipe), state["recipe"]
         changed = [
             f"{name} {theirs.get(name)} -> {value}"
@@ -90,4 +115,28 @@ class TrainingState:
                 "in an empty folder."
             )
         for name, part in self.parts.items():
-            part.load_state_dict(state[name])
+            try:
+                part.load_state_dict(state[name])
+            except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+                raise CheckpointError(
+                    f"{path} holds the {name} of another model: train the same one, or in an empty folder."
+                ) from error
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    """Read a state all of whose bytes are those that were written.
+
+    Raises:
+        ValueError: a checksum differs, or the file holds no state.
+    """
+    with zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()
+    if damaged is not None:
+        raise ValueError(f"the checksum of {damaged} differs")
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    if not isinstance(state, Mapping) or not isinstance(state.get("recipe"), Mapping):
+        raise ValueError("it holds no state of a training run")
+    step = state.get("step")
+    if type(step) is not int or step < 0:  # True is an int too
+        raise ValueError(f"its step is {step!r:.40}")
+    return state

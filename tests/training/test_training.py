@@ -27,6 +27,7 @@ from swinviz.training import (
 )
 from swinviz.training.callbacks import TensorBoard, batch_miou
 from swinviz.training.classes import with_classes
+from swinviz.training.loop import Validation
 from swinviz.training.step import TrainStep, average_into
 from swinviz.training.stream import Sample
 
@@ -111,6 +112,28 @@ def test_validation_is_measured_when_due_and_the_model_trains_on() -> None:
     train(model, Stripes(), noisy, recipe, options, watchers=(seen,), validation=measure)
     assert [moment.step for moment in seen.moments if moment.scores] == [4, 9, 11]
     assert modes == [False] * 3
+
+
+def test_validation_leaves_the_model_training_and_its_weights_as_they_would_be() -> None:
+    """Without an average, what is validated is the model itself."""
+    recipe = replace(RECIPE, ema_decay=0.0)
+
+    def weights_with(validation: Validation | None) -> dict[str, torch.Tensor]:
+        torch.manual_seed(0)
+        options = RunOptions(log_every=1, validate_every=1)
+        model = SwinUPerNet(tiny_config())
+        modes = []
+
+        class Mode(Notebook):
+            def step(self, moment: StepReport, model: SwinUPerNet) -> None:
+                modes.append(model.training)
+
+        train(model, Stripes(), noisy, recipe, options, watchers=(Mode(),), validation=validation)
+        assert modes == [True] * 12
+        return model.state_dict()
+
+    plain, validated = weights_with(None), weights_with(lambda model: {"zero": 0.0})
+    assert all(torch.equal(value, plain[name]) for name, value in validated.items())
 
 
 def test_log_has_one_line_of_plain_numbers_a_moment(tmp_path: Path) -> None:
@@ -262,5 +285,8 @@ class TestOtherClasses:
         model = tiny_model()
         adapted = with_classes(model, model.config.classes)
         x = torch.randn(1, 3, 32, 32)
-        assert torch.equal(adapted(x), model(x))
+        torch.testing.assert_close(adapted(x), model(x), atol=1e-5, rtol=1e-4)
+        assert all(
+            torch.equal(value, model.state_dict()[name]) for name, value in adapted.state_dict().items()
+        )
         assert not caplog.records
