@@ -22,6 +22,8 @@ __all__ = ["main", "open_studio"]
 
 _logger = logging.getLogger(__name__)
 
+_REMARKS = {"nano": "drawn scenes", "outdoor": "outdoor photographs"}
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the demo until it is interrupted.
@@ -76,7 +78,7 @@ def _menu() -> list[Choice]:
             name=line.preset.name,
             ready=line.download_bytes == 0,
             megabytes=round(line.download_bytes / 1e6),
-            remark=f"mIoU {line.preset.miou}" if line.preset.miou else "its own scenes",
+            remark=f"mIoU {line.preset.miou}" if line.preset.miou else _REMARKS.get(line.preset.name, ""),
         )
         for line in available()
     ]
@@ -84,7 +86,7 @@ def _menu() -> list[Choice]:
 
 def _best_here() -> str:
     """The best published model on this machine, else the one of the package; nothing is downloaded."""
-    here = [line.preset for line in available() if line.path is not None]
+    here = [line.preset for line in available() if line.path is not None and not line.preset.shipped]
     return max(here, key=lambda preset: preset.miou or 0.0).name if here else "outdoor"
 
 
