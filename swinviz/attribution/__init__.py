@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from swinviz.attribution.gradients import Cam, class_activation
-from swinviz.attribution.local import Region, decode_region, fusion_shares, region_of
+from swinviz.attribution.local import bounding_box, decode_box, fusion_shares
 from swinviz.attribution.logit_attribution import LogitAttribution, decoder_logit_attribution, level_shares
 from swinviz.attribution.receptive_field import effective_receptive_field
 from swinviz.attribution.relevance import attention_relevance
@@ -12,17 +12,16 @@ from swinviz.attribution.targets import chosen_class, pixel_weights, target_logi
 __all__ = [
     "Cam",
     "LogitAttribution",
-    "Region",
     "attention_relevance",
+    "bounding_box",
     "chosen_class",
     "class_activation",
-    "decode_region",
+    "decode_box",
     "decoder_logit_attribution",
     "effective_receptive_field",
     "fusion_shares",
     "level_shares",
     "pixel_weights",
-    "region_of",
     "target_logit",
     "weights_on_map",
 ]

@@ -70,10 +70,8 @@ def class_activation(
     Raises:
         ValueError: no such layer, method or class, or the place is outside the image.
 
-    >>> from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
-    >>> backbone = SwinConfig(embed_dim=8, depths=(1, 1), num_heads=(1, 2), window_size=4)
-    >>> head = HeadConfig(channels=8, aux_channels=0)
-    >>> model = SwinUPerNet(ModelConfig(("sky", "sea"), backbone=backbone, head=head)).eval()
+    >>> from swinviz.model.config import ModelConfig
+    >>> model = SwinUPerNet(ModelConfig.tiny(("sky", "sea"), depths=(1, 1))).eval()
     >>> class_activation(model, torch.randn(1, 3, 32, 48), (9, 9), layer="stages.1.out").map.shape
     torch.Size([4, 6])
     """

@@ -8,46 +8,37 @@ pyramid pooling and the way down the pyramid, is cheap and computed whole. Nothi
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from swinviz.model.geometry import Box
 from swinviz.model.upernet import ConvBlock, UPerHead
 from swinviz.model.upsampling import bilinear_matrix, upsample
 
-__all__ = ["Region", "decode_region", "fusion_shares", "region_of"]
+__all__ = ["bounding_box", "decode_box", "fusion_shares"]
 
 
-class Region(NamedTuple):
-    """A half-open rectangle of places of the decode head's finest map."""
+def bounding_box(weights: Tensor) -> Box:
+    """Return the smallest box, in places of the map, that holds all of (h, w) with a weight.
 
-    top: int
-    left: int
-    bottom: int
-    right: int
-
-
-def region_of(weights: Tensor) -> Region:
-    """Return the smallest region that holds all places of a map (h, w) with a weight.
-
-    >>> region_of(torch.tensor([[0.0, 0.0, 0.0], [0.0, 0.5, 0.5]]))
-    Region(top=1, left=1, bottom=2, right=3)
+    >>> bounding_box(torch.tensor([[0.0, 0.0, 0.0], [0.0, 0.5, 0.5]]))
+    Box(top=1, left=1, bottom=2, right=3)
     """
     rows, columns = (weights.abs().sum(dim=axis).nonzero()[:, 0] for axis in (1, 0))
-    return Region(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
+    return Box(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
 
 
-def decode_region(head: UPerHead, features: list[Tensor], region: Region) -> Tensor:
-    """Decode the backbone's maps inside a region: what `head(features)` gives there, up to rounding.
+def decode_box(head: UPerHead, features: list[Tensor], box: Box) -> Tensor:
+    """Decode the backbone's maps inside a box: what `head(features)` gives there, up to rounding.
 
-    Edits of the head's finer hook points see the region's surroundings only, not whole maps.
+    Edits of the head's finer hook points see the box's surroundings only, not whole maps.
 
     Args:
         head: the decode head, in eval mode.
         features: the backbone's maps (B, C, h, w), finest first.
-        region: part of the finest map.
+        box: part of the finest map, in its places.
 
     Returns:
         (B, K, bottom - top, right - left).
@@ -55,17 +46,17 @@ def decode_region(head: UPerHead, features: list[Tensor], region: Region) -> Ten
     >>> from swinviz.model.config import HeadConfig
     >>> head = UPerHead((8, 16), num_classes=2, config=HeadConfig(channels=4)).eval()
     >>> features = [torch.randn(1, 8, 12, 9), torch.randn(1, 16, 6, 5)]
-    >>> local = decode_region(head, features, Region(0, 3, 2, 9))
+    >>> local = decode_box(head, features, Box(0, 3, 2, 9))
     >>> torch.allclose(local, head(features)[:, :, 0:2, 3:9], atol=1e-5)
     True
     """
-    fused = torch.stack(fusion_shares(head, features, region)).sum(dim=0)
+    fused = torch.stack(fusion_shares(head, features, box)).sum(dim=0)
     fused = head.fusion.output(F.relu(head.fusion.bn(fused)))
     return head.logits(head.classifier(fused))
 
 
-def fusion_shares(head: UPerHead, features: list[Tensor], region: Region) -> list[Tensor]:
-    """Compute what each level adds to the fusion inside a region (arguments as for `decode_region`).
+def fusion_shares(head: UPerHead, features: list[Tensor], box: Box) -> list[Tensor]:
+    """Compute what each level adds to the fusion inside a box (arguments as for `decode_box`).
 
     Returns:
         One (B, C, bottom - top, right - left) a level, finest first, before batch normalization.
@@ -75,17 +66,17 @@ def fusion_shares(head: UPerHead, features: list[Tensor], region: Region) -> lis
     for finer in reversed(range(len(laterals) - 1)):  # from coarse to fine
         laterals[finer] = laterals[finer] + upsample(laterals[finer + 1], laterals[finer].shape[-2:])
     height, width = laterals[0].shape[-2:]
-    read = Region(  # what the fusion's 3x3 convolution reads, inside the map
-        max(region.top - 1, 0),
-        max(region.left - 1, 0),
-        min(region.bottom + 1, height),
-        min(region.right + 1, width),
+    read = Box(  # what the fusion's 3x3 convolution reads, inside the map
+        max(box.top - 1, 0),
+        max(box.left - 1, 0),
+        min(box.bottom + 1, height),
+        min(box.right + 1, width),
     )
     missing = (  # zeros that it reads beyond the map's border
-        read.left - region.left + 1,
-        region.right + 1 - read.right,
-        read.top - region.top + 1,
-        region.bottom + 1 - read.bottom,
+        read.left - box.left + 1,
+        box.right + 1 - read.right,
+        read.top - box.top + 1,
+        box.bottom + 1 - read.bottom,
     )
     resized = partial(bilinear_matrix, dtype=features[0].dtype, device=features[0].device)
     shares = []
@@ -94,7 +85,7 @@ def fusion_shares(head: UPerHead, features: list[Tensor], region: Region) -> lis
         vertical = resized(lateral.shape[-2], height)[read.top : read.bottom]
         horizontal = resized(lateral.shape[-1], width)[read.left : read.right]
         (top, bottom), (left, right) = _support(vertical), _support(horizontal)
-        source = Region(top, left, bottom, right)
+        source = Box(top, left, bottom, right)
         if level < len(head.fpn):
             block = head.fpn[level]
             assert isinstance(block, ConvBlock)
@@ -116,9 +107,9 @@ def _support(matrix: Tensor) -> tuple[int, int]:
     return int(used[0]), int(used[-1]) + 1
 
 
-def _with_margin(x: Tensor, region: Region) -> Tensor:
-    """Cut a region out of x (B, C, h, w) with one more place on every side, zeros beyond the border."""
+def _with_margin(x: Tensor, box: Box) -> Tensor:
+    """Cut a box out of x (B, C, h, w) with one more place on every side, zeros beyond the border."""
     height, width = x.shape[-2:]
-    inner = x[:, :, max(region.top - 1, 0) : region.bottom + 1, max(region.left - 1, 0) : region.right + 1]
-    missing = (region.left == 0, region.right == width, region.top == 0, region.bottom == height)
+    inner = x[:, :, max(box.top - 1, 0) : box.bottom + 1, max(box.left - 1, 0) : box.right + 1]
+    missing = (box.left == 0, box.right == width, box.top == 0, box.bottom == height)
     return F.pad(inner, [int(side) for side in missing])

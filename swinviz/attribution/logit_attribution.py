@@ -14,8 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from swinviz.attention import Target
-from swinviz.attribution.local import Region, decode_region, region_of
+from swinviz.attribution.local import bounding_box, decode_box
 from swinviz.attribution.targets import pixel_weights, weights_on_map
+from swinviz.model.geometry import Box
 from swinviz.model.hooks import capture
 from swinviz.model.upernet import ConvBlock, Fusion
 from swinviz.model.upsampling import upsample
@@ -71,10 +72,8 @@ def decoder_logit_attribution(
     Raises:
         ValueError: the place is outside the image, or there is no such class.
 
-    >>> from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
-    >>> backbone = SwinConfig(embed_dim=8, depths=(1, 1), num_heads=(1, 2), window_size=4)
-    >>> head = HeadConfig(channels=8, aux_channels=0, pool_scales=(1, 2))
-    >>> model = SwinUPerNet(ModelConfig(("sky", "sea"), backbone=backbone, head=head)).eval()
+    >>> from swinviz.model.config import ModelConfig
+    >>> model = SwinUPerNet(ModelConfig.tiny(("sky", "sea"), depths=(1, 1))).eval()
     >>> decomposition = decoder_logit_attribution(model, torch.randn(1, 3, 32, 32), place=(3, 5))
     >>> abs(sum(decomposition.levels) + decomposition.constant - decomposition.logit) < 1e-5
     True
@@ -86,11 +85,11 @@ def decoder_logit_attribution(
     features = model.features(images[batch : batch + 1])
     map_size = features[0].shape[-2:]
     on_map = weights_on_map(weights, map_size)
-    region = region_of(on_map)
-    inside = on_map[region.top : region.bottom, region.left : region.right]
+    box = bounding_box(on_map)
+    inside = on_map[box.top : box.bottom, box.left : box.right]
     names = ["head.fusion*", "head.bottleneck", "head.ppm.*"]
     with capture(model, names, device="cpu", dtype=torch.float64) as seen:
-        logits = decode_region(head, features, region)[0].cpu().double()  # K rows columns
+        logits = decode_box(head, features, box)[0].cpu().double()  # K rows columns
     means = (logits * inside).sum(dim=(1, 2))
     if class_index is None:
         class_index = int(means.argmax())
@@ -104,7 +103,7 @@ def decoder_logit_attribution(
     # And how it hangs on the bottleneck's, through the last level's share.
     coarse = seen["head.bottleneck"]
     kernel = head.fusion.conv.weight.chunk(len(levels), dim=1)[-1].cpu().double()
-    upsampled = _through_convolution(fused.pull, kernel, region, map_size)
+    upsampled = _through_convolution(fused.pull, kernel, box, map_size)
     bottleneck = _Gated(head.bottleneck, coarse, _through_upsampling(upsampled, coarse.shape[-2:]))
     pooled = [seen[f"head.ppm.{index}"] for index in range(len(head.ppm))]
     sources = [features[-1].cpu().double(), *(upsample(grid, coarse.shape[-2:]) for grid in pooled)]
@@ -141,10 +140,8 @@ def level_shares(model: SwinUPerNet, images: Tensor, class_index: int | None = N
     Raises:
         ValueError: there is no such class.
 
-    >>> from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
-    >>> backbone = SwinConfig(embed_dim=8, depths=(1, 1), num_heads=(1, 2), window_size=4)
-    >>> head = HeadConfig(channels=8, aux_channels=0)
-    >>> model = SwinUPerNet(ModelConfig(("sky", "sea"), backbone=backbone, head=head)).eval()
+    >>> from swinviz.model.config import ModelConfig
+    >>> model = SwinUPerNet(ModelConfig.tiny(("sky", "sea"), depths=(1, 1))).eval()
     >>> level_shares(model, torch.randn(2, 3, 32, 40)).shape
     torch.Size([2, 3, 8, 10])
     """
@@ -200,11 +197,11 @@ def _normalization(block: ConvBlock | Fusion) -> tuple[Tensor, Tensor]:
     return scale, bias - mean * scale
 
 
-def _through_convolution(gradient: Tensor, kernel: Tensor, region: Region, size: tuple[int, ...]) -> Tensor:
+def _through_convolution(gradient: Tensor, kernel: Tensor, box: Box, size: tuple[int, ...]) -> Tensor:
     """Pull a gradient (C, rows, columns) in a region back through a 3x3 convolution: (C, *size)."""
     wider = F.conv_transpose2d(gradient[None], kernel)  # 1 C, one place wider on every side
     height, width = size
-    margins = (region.left, width - region.right, region.top, height - region.bottom)
+    margins = (box.left, width - box.right, box.top, height - box.bottom)
     return F.pad(wider, margins)[0, :, 1:-1, 1:-1]  # of the map with a margin of 1, the map
 
 

@@ -38,10 +38,8 @@ def effective_receptive_field(
     Source:
         Luo et al. 2016, section 2.
 
-    >>> from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
-    >>> backbone = SwinConfig(embed_dim=8, depths=(1, 2), num_heads=(1, 2), window_size=4)
-    >>> head = HeadConfig(channels=8, aux_channels=0)
-    >>> model = SwinUPerNet(ModelConfig(("sky", "sea"), backbone=backbone, head=head)).eval()
+    >>> from swinviz.model.config import ModelConfig
+    >>> model = SwinUPerNet(ModelConfig.tiny(("sky", "sea"), depths=(1, 2))).eval()
     >>> effective_receptive_field(model, [torch.randn(2, 3, 32, 48)]).shape
     torch.Size([32, 48])
     """

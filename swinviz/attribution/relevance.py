@@ -40,10 +40,8 @@ def attention_relevance(
         Chefer, Gur and Wolf 2021, section 3 (equations 5 and 6), whose N x N products are here one row
         inside windows.
 
-    >>> from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
-    >>> backbone = SwinConfig(embed_dim=8, depths=(1, 2), num_heads=(1, 2), window_size=4)
-    >>> head = HeadConfig(channels=8, aux_channels=0)
-    >>> model = SwinUPerNet(ModelConfig(("sky", "sea"), backbone=backbone, head=head)).eval()
+    >>> from swinviz.model.config import ModelConfig
+    >>> model = SwinUPerNet(ModelConfig.tiny(("sky", "sea"), depths=(1, 2))).eval()
     >>> attention_relevance(model, torch.randn(1, 3, 32, 48), (9, 9)).pixels((32, 48)).shape
     torch.Size([32, 48])
     """

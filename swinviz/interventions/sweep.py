@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from swinviz.attention import Target
-from swinviz.attribution import decode_region, pixel_weights, region_of, weights_on_map
+from swinviz.attribution import bounding_box, decode_box, pixel_weights, weights_on_map
 from swinviz.interventions.edits import Edits, ablate_heads
 from swinviz.model.hooks import BlockId, capture, edit, hook_points
 from swinviz.segmenter import SwinUPerNet
@@ -29,10 +29,8 @@ class CachedRun:
         features: the backbone's maps.
         logits: (B, K, H/4, W/4), what the decode head makes of them.
 
-    >>> from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
-    >>> backbone = SwinConfig(embed_dim=8, depths=(1, 2), num_heads=(1, 2), window_size=4)
-    >>> head = HeadConfig(channels=8, aux_channels=0)
-    >>> model = SwinUPerNet(ModelConfig(("sky", "sea"), backbone=backbone, head=head)).eval()
+    >>> from swinviz.model.config import ModelConfig
+    >>> model = SwinUPerNet(ModelConfig.tiny(("sky", "sea"), depths=(1, 2))).eval()
     >>> run = CachedRun(model, torch.zeros(1, 3, 32, 32))
     >>> run(ablate_heads(1, 1, heads=0)).shape  # only the last block and the head are computed
     torch.Size([1, 2, 8, 8])
@@ -82,15 +80,15 @@ class CachedRun:
         mappings = _listed(edits)
         start = first_edited_block(self.model, mappings)
         on_map = weights_on_map(pixel_weights(place, self._images.shape[-2:]), self.features[0].shape[-2:])
-        region = region_of(on_map)
-        on_map = on_map[region.top : region.bottom, region.left : region.right]
+        box = bounding_box(on_map)
+        on_map = on_map[box.top : box.bottom, box.left : box.right]
         with edit(self.model, mappings):
             features = self._features_from(start)
             if any(name.startswith("head.") for name in _touched(self.model, mappings)):
                 whole = self.model.decode(features)  # the editor of a head's map expects the whole map
-                logits = whole[:, :, region.top : region.bottom, region.left : region.right]
+                logits = whole[:, :, box.top : box.bottom, box.left : box.right]
             else:
-                logits = decode_region(self.model.head, features, region)
+                logits = decode_box(self.model.head, features, box)
         return torch.einsum("bkhw,hw->bk", logits, on_map.to(logits))
 
     def _features_from(self, start: BlockId | Literal["image", "head"]) -> list[Tensor]:
@@ -114,10 +112,8 @@ def first_edited_block(model: SwinUPerNet, edits: Iterable[Edits]) -> BlockId | 
         (stage, block) of the first block touched; "image" if something before the blocks is; "head" if no
         block is.
 
-    >>> from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
-    >>> backbone = SwinConfig(embed_dim=8, depths=(1, 2), num_heads=(1, 2), window_size=4)
-    >>> head = HeadConfig(channels=8, aux_channels=0)
-    >>> model = SwinUPerNet(ModelConfig(("sky", "sea"), backbone=backbone, head=head))
+    >>> from swinviz.model.config import ModelConfig
+    >>> model = SwinUPerNet(ModelConfig.tiny(("sky", "sea"), depths=(1, 2)))
     >>> first_edited_block(model, [ablate_heads(1, 1, heads=0)])
     BlockId(stage=1, block=1)
     """
@@ -165,10 +161,8 @@ def head_sweep(
     Raises:
         ValueError: the place is outside the image.
 
-    >>> from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
-    >>> backbone = SwinConfig(embed_dim=8, depths=(1, 2), num_heads=(1, 2), window_size=4)
-    >>> head = HeadConfig(channels=8, aux_channels=0)
-    >>> model = SwinUPerNet(ModelConfig(("sky", "sea"), backbone=backbone, head=head)).eval()
+    >>> from swinviz.model.config import ModelConfig
+    >>> model = SwinUPerNet(ModelConfig.tiny(("sky", "sea"), depths=(1, 2))).eval()
     >>> swept = head_sweep(CachedRun(model, torch.zeros(1, 3, 32, 32)), stages=[1])
     >>> {tuple(block): len(effects) for block, effects in swept.items()}
     {(1, 0): 2, (1, 1): 2}

@@ -36,7 +36,7 @@ MASK_VALUE = -100.0
 
 
 class Box(NamedTuple):
-    """A half-open rectangle [top, bottom) x [left, right), in pixels of the model's input."""
+    """A half-open rectangle [top, bottom) x [left, right): input pixels, unless other places are named."""
 
     top: int
     left: int

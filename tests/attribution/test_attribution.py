@@ -11,8 +11,8 @@ from torch import Tensor
 
 from swinviz import attribution
 from swinviz.attention import rollout
-from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
-from swinviz.model.geometry import WindowGeometry
+from swinviz.model.config import ModelConfig
+from swinviz.model.geometry import Box, WindowGeometry
 from swinviz.model.hooks import capture, edit
 from swinviz.model.upsampling import upsample
 from swinviz.segmenter import SwinUPerNet
@@ -21,9 +21,7 @@ SIZE = (30, 45)
 
 
 def small_model(dtype: torch.dtype = torch.float64) -> SwinUPerNet:
-    backbone = SwinConfig(embed_dim=8, depths=(2, 2, 2), num_heads=(1, 2, 4), window_size=3)
-    head = HeadConfig(channels=8, aux_channels=0, pool_scales=(1, 2, 3))
-    model = SwinUPerNet(ModelConfig(("sky", "sea", "ship"), backbone=backbone, head=head)).eval()
+    model = SwinUPerNet(ModelConfig.tiny(depths=(2, 2, 2), window_size=3, aux_channels=0)).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
@@ -115,7 +113,7 @@ def test_a_region_is_decoded_to_what_the_whole_map_holds_there(
     with torch.no_grad():
         features = model.features(images)
         expected = model.decode(features)[:, :, top:bottom, left:right]
-        got = attribution.decode_region(model.head, features, attribution.Region(*region))
+        got = attribution.decode_box(model.head, features, Box(*region))
     torch.testing.assert_close(got, expected, atol=1e-12, rtol=1e-12)
 
 
