@@ -29,10 +29,7 @@ class SwinUPerNet(nn.Module):
     Args:
         config: shape and classes of the model.
 
-    >>> from swinviz.model.config import HeadConfig, SwinConfig
-    >>> backbone = SwinConfig(embed_dim=8, depths=(1, 1, 2, 1), num_heads=(1, 1, 2, 2), window_size=4)
-    >>> config = ModelConfig(("sky", "sea"), backbone=backbone, head=HeadConfig(channels=8, aux_channels=4))
-    >>> model = SwinUPerNet(config).eval()
+    >>> model = SwinUPerNet(ModelConfig.tiny(("sky", "sea"))).eval()
     >>> model(torch.zeros(1, 3, 33, 70)).shape
     torch.Size([1, 2, 33, 70])
     """

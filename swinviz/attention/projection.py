@@ -89,10 +89,8 @@ def model_input(
         ImageError: the image cannot be read; the message says why.
 
     >>> import numpy as np
-    >>> from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
-    >>> backbone = SwinConfig(embed_dim=8, depths=(1, 1), num_heads=(1, 2), window_size=4)
-    >>> head = HeadConfig(channels=8, aux_channels=0)
-    >>> model = SwinUPerNet(ModelConfig(("sky", "sea"), backbone=backbone, head=head, scale=(64, 32)))
+    >>> from swinviz.model.config import ModelConfig
+    >>> model = SwinUPerNet(ModelConfig.tiny(("sky", "sea"), depths=(1, 1)))
     >>> x, projection = model_input(model, np.zeros((100, 150, 3), np.uint8))
     >>> x.shape, projection
     (torch.Size([1, 3, 32, 48]), Projection(image=(100, 150), input=(32, 48)))

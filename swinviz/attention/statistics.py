@@ -130,10 +130,8 @@ def model_statistics(
     Raises:
         ValueError: there is no image.
 
-    >>> from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
-    >>> backbone = SwinConfig(embed_dim=8, depths=(1, 2), num_heads=(1, 2), window_size=4)
-    >>> head = HeadConfig(channels=8, aux_channels=0)
-    >>> model = SwinUPerNet(ModelConfig(("sky", "sea"), backbone=backbone, head=head)).eval()
+    >>> from swinviz.model.config import ModelConfig
+    >>> model = SwinUPerNet(ModelConfig.tiny(("sky", "sea"), depths=(1, 2))).eval()
     >>> table = model_statistics(model, [torch.zeros(1, 3, 32, 32), torch.zeros(1, 3, 20, 48)])
     >>> {tuple(block): len(measured.entropy) for block, measured in table.items()}
     {(0, 0): 1, (1, 0): 2, (1, 1): 2}

@@ -78,7 +78,7 @@ def decoder_logit_attribution(
     >>> abs(sum(decomposition.levels) + decomposition.constant - decomposition.logit) < 1e-5
     True
     >>> [scale for scale, share in decomposition.pooling]
-    [1, 2]
+    [1, 2, 3, 6]
     """
     head = model.head
     weights = pixel_weights(place, images.shape[-2:])

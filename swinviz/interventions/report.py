@@ -117,11 +117,9 @@ def compare(
         ImageError: the image cannot be read.
         ValueError: no edit, or a truth of another size than the image.
 
-    >>> from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
+    >>> from swinviz.model.config import ModelConfig
     >>> from swinviz.interventions import no_shift
-    >>> backbone = SwinConfig(embed_dim=8, depths=(2,), num_heads=(2,), window_size=4)
-    >>> head = HeadConfig(channels=8, aux_channels=0)
-    >>> config = ModelConfig(("sky", "sea"), backbone=backbone, head=head, scale=(32, 32))
+    >>> config = ModelConfig.tiny(("sky", "sea"), depths=(2,), scale=(32, 32))
     >>> gray = np.full((32, 32, 3), 128, np.uint8)
     >>> comparison = compare(SwinUPerNet(config).eval(), gray, {"no shift": no_shift()})
     >>> [row["edit"] for row in comparison.rows()]

@@ -27,7 +27,7 @@ from swinviz.attention import (
     rollout_from,
     value_weighted_attention,
 )
-from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
+from swinviz.model.config import ModelConfig
 from swinviz.model.geometry import WindowGeometry
 from swinviz.model.hooks import Captured, capture, edit
 from swinviz.segmenter import SwinUPerNet
@@ -185,9 +185,7 @@ def test_projection_refuses_pixels_outside() -> None:
 
 def small_model(window_size: int = 3) -> SwinUPerNet:
     """Three stages with weights large enough that patterns are far from uniform."""
-    backbone = SwinConfig(embed_dim=8, depths=(2, 2, 2), num_heads=(1, 2, 4), window_size=window_size)
-    head = HeadConfig(channels=8, aux_channels=0, pool_scales=(1, 2))
-    model = SwinUPerNet(ModelConfig(("sky", "sea", "ship"), backbone=backbone, head=head)).eval()
+    model = SwinUPerNet(ModelConfig.tiny(depths=(2, 2, 2), window_size=window_size, aux_channels=0)).eval()
     with torch.no_grad():
         for parameter in model.backbone.stages.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))

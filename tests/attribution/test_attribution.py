@@ -71,7 +71,7 @@ def test_the_ledger_sums_to_the_logit_and_its_shares_are_autograds(
         + decomposition.bottleneck_constant
     )
     assert bottleneck == pytest.approx(decomposition.levels[-1], abs=1e-9)
-    assert [scale for scale, _ in decomposition.pooling] == [1, 2, 3]
+    assert [scale for scale, _ in decomposition.pooling] == [1, 2, 3, 6]
 
     # With gates fixed the logit is linear in the shares, so each adds gradient times value.
     names = ["head.fusion.*", "head.ppm.*", "stages.2.out"]

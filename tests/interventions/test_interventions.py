@@ -13,7 +13,7 @@ import torch
 from swinviz import attention, attribution
 from swinviz import interventions as iv
 from swinviz.attention import decompose_attention, padding_leakage
-from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
+from swinviz.model.config import ModelConfig
 from swinviz.model.geometry import WindowGeometry
 from swinviz.model.hooks import capture, edit
 from swinviz.segmenter import SwinUPerNet
@@ -22,10 +22,7 @@ BLOCK = "stages.1.blocks.1"
 
 
 def small_model() -> SwinUPerNet:
-    backbone = SwinConfig(embed_dim=8, depths=(2, 2, 2), num_heads=(1, 2, 4), window_size=3)
-    head = HeadConfig(channels=8, aux_channels=4, aux_stage=1, pool_scales=(1, 2))
-    config = ModelConfig(("sky", "sea", "ship"), backbone=backbone, head=head, scale=(64, 32))
-    model = SwinUPerNet(config).eval()
+    model = SwinUPerNet(ModelConfig.tiny(depths=(2, 2, 2), window_size=3)).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
@@ -74,7 +71,7 @@ def silence_level(model: SwinUPerNet) -> None:
 
 
 def silence_pooling(model: SwinUPerNet) -> None:
-    model.head.bottleneck.conv.weight[:, 32 + 8 :] = 0
+    model.head.bottleneck.conv.weight[:, 32 + 8 : 32 + 16] = 0
 
 
 def silence_bias(model: SwinUPerNet) -> None:
@@ -354,9 +351,7 @@ def test_reports_refuse_what_cannot_be_compared(model: SwinUPerNet) -> None:
 def test_every_analysis_works_at_any_size_on_any_image_of_a_batch(
     size: tuple[int, int], window_size: int
 ) -> None:
-    backbone = SwinConfig(8, depths=(2, 2, 2, 2), num_heads=(1, 1, 2, 2), window_size=window_size)
-    head = HeadConfig(channels=8, aux_channels=0)
-    model = SwinUPerNet(ModelConfig(("sky", "sea"), backbone=backbone, head=head)).eval()
+    model = SwinUPerNet(ModelConfig.tiny(num_heads=(1, 1, 2, 2), window_size=window_size)).eval()
     x, place = torch.randn(2, 3, *size), (size[0] - 1, size[1] - 1)
     with capture(model, "stages.*.attn.*") as seen, torch.no_grad():
         model.features(x)

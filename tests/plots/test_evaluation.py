@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from swinviz.evaluation import ConfusionCounts, ImageScore, Report
-from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
+from swinviz.model.config import ModelConfig
 from swinviz.plots.evaluation import plot_class_bars, plot_confusion, plot_worst_images
 from swinviz.segmenter import SwinUPerNet
 
@@ -70,10 +71,8 @@ class TwoPictures:
 
 
 def test_the_gallery_shows_the_worst_image_first_and_what_is_wrong_in_it() -> None:
-    backbone = SwinConfig(embed_dim=8, depths=(1, 1, 1, 1), num_heads=(1, 1, 1, 1), window_size=4)
-    model = SwinUPerNet(
-        ModelConfig(CLASSES, PALETTE, backbone, HeadConfig(channels=8, aux_channels=0), scale=(40, 32))
-    ).eval()
+    config = replace(ModelConfig.tiny(CLASSES, depths=(1, 1, 1, 1), scale=(40, 32)), palette=PALETTE)
+    model = SwinUPerNet(config).eval()
     model.head.classifier.weight.data.zero_()
     model.head.classifier.bias.data[:] = model.head.classifier.bias.new_tensor([0.0, 9.0, 0.0, 0.0])
     images = (

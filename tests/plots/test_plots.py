@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from swinviz import attention, attribution, plots
 from swinviz import interventions as iv
 from swinviz.attention import attention_to_image
-from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
+from swinviz.model.config import ModelConfig
 from swinviz.model.geometry import WindowGeometry
 from swinviz.model.hooks import Captured, capture
 from swinviz.segmenter import SwinUPerNet
@@ -86,10 +86,7 @@ def test_window_figures_draw_for_every_kind_of_geometry(image: np.ndarray, geome
 @pytest.fixture(scope="module")
 def model() -> SwinUPerNet:
     torch.manual_seed(0)
-    backbone = SwinConfig(embed_dim=8, depths=(2, 1), num_heads=(1, 2), window_size=3)
-    head = HeadConfig(channels=8, aux_channels=0, pool_scales=(1, 2))
-    config = ModelConfig(("sky", "sea", "ship"), backbone=backbone, head=head, scale=(45, 30))
-    return SwinUPerNet(config).eval()
+    return SwinUPerNet(ModelConfig.tiny(depths=(2, 1), window_size=3, scale=(45, 30))).eval()
 
 
 @pytest.fixture(scope="module")

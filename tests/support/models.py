@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import torch
 
-from swinviz import HeadConfig, ModelConfig, SwinConfig, SwinUPerNet
+from swinviz import ModelConfig, SwinUPerNet
 
 
 def tiny_config(window_size: int = 4, classes: int = 3) -> ModelConfig:
-    """A model of two blocks a stage, so that every stage has a shifted one, and a few thousand weights."""
-    backbone = SwinConfig(embed_dim=8, depths=(2, 2, 2, 2), num_heads=(1, 2, 2, 4), window_size=window_size)
-    return ModelConfig(
+    """`ModelConfig.tiny` with numbered classes, at the scale of the published models."""
+    return ModelConfig.tiny(
         tuple(f"class {k}" for k in range(classes)),
-        backbone=backbone,
-        head=HeadConfig(channels=8, aux_channels=4),
+        num_heads=(1, 2, 2, 4),
+        window_size=window_size,
+        scale=(2048, 512),
     )
 
 
