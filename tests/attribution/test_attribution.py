@@ -83,7 +83,7 @@ def test_the_ledger_sums_to_the_logit_and_its_shares_are_autograds(
         assert got == pytest.approx(float((share * gradient).sum().detach()), abs=1e-9)
     # The bottleneck also feeds the finer levels; only what goes through the last share counts here.
     last = (shares[-1] * gradients[-1].detach()).sum()
-    sources = [seen["stages.2.out"], *(seen[f"head.ppm.{k}"] for k in range(3))]
+    sources = [seen["stages.2.out"], *(seen[f"head.ppm.{k}"] for k in range(4))]
     pooled_first = torch.autograd.grad(last, sources[1:], retain_graph=True)
     parts = [
         float((source * grad).sum().detach()) for source, grad in zip(sources[1:], pooled_first, strict=True)
