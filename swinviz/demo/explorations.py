@@ -17,7 +17,7 @@ from swinviz.demo.access import may_enter
 from swinviz.demo.limits import BusyError, ComputeSlots
 from swinviz.demo.refusal import OUT_OF_MEMORY
 from swinviz.errors import SwinvizError
-from swinviz.explorer import Session, answer
+from swinviz.explorer import Session, handle
 
 __all__ = ["EXPLORE_PATH", "Sessions", "explore_endpoint"]
 
@@ -82,7 +82,7 @@ def explore_endpoint(explorations: Sessions, slots: ComputeSlots) -> Callable[[R
         def reply() -> bytes:
             asked = json.loads(body)
             with slots.taken():
-                return answer(session, str(asked["name"]), asked.get("args"))
+                return handle(session, str(asked["name"]), asked.get("args"))
 
         try:
             return Response(await asyncio.to_thread(reply), media_type="application/octet-stream")

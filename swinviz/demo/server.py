@@ -11,8 +11,6 @@ from typing import Any
 
 import gradio as gr
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
@@ -108,15 +106,7 @@ _NO_DOCUMENTATION: dict[str, Any] = {"docs_url": None, "redoc_url": None, "opena
 def _routes(studio: DemoState) -> list[BaseRoute]:
     return [
         Mount(ASSETS_PATH, StaticFiles(directory=ASSETS), name="swinviz-assets"),
-        _text("/swinviz/explorer/explorer.js", explorer.script(), "text/javascript"),
-        _text("/swinviz/explorer/explorer.css", explorer.style(), "text/css"),
+        Mount("/swinviz/explorer", StaticFiles(directory=explorer.STATIC), name="swinviz-explorer"),
         Route(EXPLORE_PATH, explore_endpoint(studio.explorations, studio.slots), methods=["POST"]),
         WebSocketRoute(LIVE_PATH, live_endpoint(studio)),
     ]
-
-
-def _text(path: str, text: str, media_type: str) -> Route:
-    async def answer(_request: Request) -> Response:
-        return Response(text, media_type=media_type)
-
-    return Route(path, answer)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from swinviz.errors import SwinvizError
-from swinviz.explorer.html import save_html, script, style
-from swinviz.explorer.requests import answer
+from swinviz.explorer.html import save_html
+from swinviz.explorer.requests import handle
+from swinviz.explorer.scripts import STATIC, script, style
 from swinviz.explorer.session import Session
 from swinviz.images import ImageLike
 from swinviz.segmenter import SwinUPerNet
@@ -14,7 +15,7 @@ from swinviz.segmenter import SwinUPerNet
 if TYPE_CHECKING:
     from swinviz.explorer.widget import Explorer
 
-__all__ = ["Session", "answer", "explore", "save_html", "script", "style"]
+__all__ = ["STATIC", "Session", "explore", "handle", "save_html", "script", "style"]
 
 
 def explore(

@@ -1,4 +1,4 @@
-"""The viewer as one offline file, and the pieces another page needs to show it."""
+"""The viewer as one offline file."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import base64
 import gzip
 import html
 from collections.abc import Iterator, Mapping
-from functools import cache
 from pathlib import Path
 
 from swinviz.explorer.edits import WHOLE_MODEL
-from swinviz.explorer.requests import Kept, answer, opening
+from swinviz.explorer.requests import OfflineContents, handle, manifest
+from swinviz.explorer.scripts import script, style
 from swinviz.explorer.session import Session
 from swinviz.files import replacing
 from swinviz.model.hooks import BlockId
 
-__all__ = ["DEFAULT_BUDGET", "save_html", "script", "style"]
+__all__ = ["DEFAULT_BUDGET", "save_html"]
 
 DEFAULT_BUDGET = 20_000_000
 """Bytes that an offline file may have, unless another number is asked for."""
@@ -23,8 +23,8 @@ DEFAULT_BUDGET = 20_000_000
 _SLACK = 500
 """Bytes set aside for the list of what was left out, whose compressed length is known only at the end."""
 
-_STRIPS_A_SIDE = 6
-"""Queries along the longer side of the picture whose strips an offline file holds."""
+_TIMELINES_A_SIDE = 6
+"""Queries along the longer side of the picture whose timelines an offline file holds."""
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -41,8 +41,8 @@ _PAGE = """<!doctype html>
 {data}
 <script type="module">
 {script}
-const kept = (key) => document.querySelector(`script[data-key="${{CSS.escape(key)}}"]`)?.textContent;
-mount(document.getElementById("viewer"), fileTransport(kept), {{
+const find = (key) => document.querySelector(`script[data-key="${{CSS.escape(key)}}"]`)?.textContent;
+mount(document.getElementById("viewer"), fileTransport(find), {{
   state: location.hash.slice(1) || "{state}",
   onstate: (state) => history.replaceState(null, "", `#${{state}}`),
 }});
@@ -51,27 +51,15 @@ mount(document.getElementById("viewer"), fileTransport(kept), {{
 """
 
 
-@cache
-def script() -> str:
-    """The viewer's JavaScript: one module that exports `mount` and the transports."""
-    return (Path(__file__).parent / "static" / "explorer.js").read_text(encoding="utf-8")
-
-
-@cache
-def style() -> str:
-    """The viewer's style sheet; every rule is confined to the viewer."""
-    return (Path(__file__).parent / "static" / "explorer.css").read_text(encoding="utf-8")
-
-
 def save_html(
     session: Session, path: str | Path, *, state: str = "", budget: int = DEFAULT_BUDGET
 ) -> list[BlockId]:
     """Write the viewer, the picture and the patterns into one file that opens with no network.
 
-    In this order, as far as there is room: the segmentations under each edit; the strips of a coarse grid of
-    queries; the patterns of the blocks, from the deepest to the first, because the first stage's are the
-    largest and look the least far; and in the same order the content patterns, for the split into content,
-    position and mask. What was left out, the file says itself.
+    In this order, as far as there is room: the segmentations under each edit; the timelines of a coarse
+    grid of queries; the patterns of the blocks, from the deepest to the first, because the first stage's are
+    the largest and look the least far; and in the same order the content patterns, for the decomposition into
+    content, position and mask. What was left out, the file says itself.
 
     Args:
         session: the model and image.
@@ -85,27 +73,29 @@ def save_html(
     Raises:
         ValueError: the picture alone is larger than the budget.
     """
-    shelf = _Shelf()
-    shelf.put("segmentation", answer(session, "segmentation"))
-    everything_left_out = Kept(WHOLE_MODEL, list(session.geometries), list(session.geometries), 1)
-    page = _page(session, state, shelf.messages | {"open": _encode(opening(session, everything_left_out))})
-    shelf.room = budget - len(page.encode()) - _SLACK
-    if shelf.room < 0:
+    answers = _Answers()
+    answers.put("segmentation", handle(session, "segmentation"))
+    everything_left_out = OfflineContents(WHOLE_MODEL, list(session.geometries), list(session.geometries), 1)
+    page = _page(
+        session, state, answers.messages | {"manifest": _encode(manifest(session, everything_left_out))}
+    )
+    answers.room = budget - len(page.encode()) - _SLACK
+    if answers.room < 0:
         raise ValueError(f"the picture alone needs more than the budget of {budget} bytes: raise budget=.")
     deepest_first = list(reversed(session.geometries))
-    kept = Kept(
-        edits=[name for name in WHOLE_MODEL if _keep(shelf, session, "segmentation", edits=name)],
-        strip_every=_keep_strips(shelf, session),
-        no_patterns=[key for key in deepest_first if not _keep_block(shelf, session, "block", key)][::-1],
-        no_content=[key for key in deepest_first if not _keep_block(shelf, session, "content", key)][::-1],
+    contents = OfflineContents(
+        edits=[name for name in WHOLE_MODEL if _keep(answers, session, "segmentation", edits=name)],
+        timeline_every=_keep_timelines(answers, session),
+        no_patterns=[key for key in deepest_first if not _keep_block(answers, session, "block", key)][::-1],
+        no_content=[key for key in deepest_first if not _keep_block(answers, session, "content", key)][::-1],
     )
-    shelf.put("open", opening(session, kept))
+    answers.put("manifest", manifest(session, contents))
     with replacing(path) as temporary:
-        temporary.write_text(_page(session, state, shelf.messages), encoding="utf-8")
-    return list(kept.no_patterns)
+        temporary.write_text(_page(session, state, answers.messages), encoding="utf-8")
+    return list(contents.no_patterns)
 
 
-class _Shelf:
+class _Answers:
     """Answers by the key that the script looks them up by, and how many bytes may still be added."""
 
     def __init__(self) -> None:
@@ -127,31 +117,31 @@ class _Shelf:
         return True
 
 
-def _keep(shelf: _Shelf, session: Session, name: str, **arguments: int | str) -> bool:
-    return shelf.put_if_room({_key(name, **arguments): answer(session, name, arguments)})
+def _keep(answers: _Answers, session: Session, name: str, **arguments: int | str) -> bool:
+    return answers.put_if_room({_key(name, **arguments): handle(session, name, arguments)})
 
 
-def _keep_block(shelf: _Shelf, session: Session, name: str, block: BlockId) -> bool:
-    return _keep(shelf, session, name, stage=block[0], block=block[1])
+def _keep_block(answers: _Answers, session: Session, name: str, block: BlockId) -> bool:
+    return _keep(answers, session, name, stage=block[0], block=block[1])
 
 
-def _keep_strips(shelf: _Shelf, session: Session) -> int:
-    """Add the strips of a grid of queries; return its spacing in pixels, or 0 if there is no room."""
-    every = _strip_spacing(session)
-    strips = {
-        _key("strip", **arguments): answer(session, "strip", arguments | {"coarse": True})
-        for arguments in _strip_queries(session, every)
+def _keep_timelines(answers: _Answers, session: Session) -> int:
+    """Add the timelines of a grid of queries; return its spacing in pixels, or 0 if there is no room."""
+    every = _timeline_spacing(session)
+    timelines = {
+        _key("timeline", **arguments): handle(session, "timeline", arguments | {"coarse": True})
+        for arguments in _timeline_queries(session, every)
     }
-    return every if shelf.put_if_room(strips, share=0.25) else 0
+    return every if answers.put_if_room(timelines, share=0.25) else 0
 
 
-def _strip_spacing(session: Session) -> int:
+def _timeline_spacing(session: Session) -> int:
     coarsest = max(geometry.stride for geometry in session.geometries.values())
-    steps = -(-max(session.size) // (_STRIPS_A_SIDE * coarsest))
+    steps = -(-max(session.size) // (_TIMELINES_A_SIDE * coarsest))
     return coarsest * steps
 
 
-def _strip_queries(session: Session, every: int) -> Iterator[dict[str, int | str]]:
+def _timeline_queries(session: Session, every: int) -> Iterator[dict[str, int | str]]:
     """The middle of each cell of the grid; in the last row and column at most the last pixel."""
     height, width = session.size
     for y in range(every // 2, height + every // 2, every):
@@ -161,7 +151,7 @@ def _strip_queries(session: Session, every: int) -> Iterator[dict[str, int | str
 
 
 def _key(name: str, **arguments: int | str) -> str:
-    """The key that the script looks an answer up by (`requestKey` in explorer.js)."""
+    """The key that the script looks an answer up by (`requestKey` in transports.js)."""
     return f"{name}?" + "&".join(f"{key}={arguments[key]}" for key in sorted(arguments))
 
 

@@ -1,11 +1,11 @@
-"""The viewer's requests and their answers, as messages: the only things that pass between Python and it.
+"""Requests of the viewer and their handlers: messages are all that passes between Python and it.
 
-open           the picture, the classes, where every block's windows lie (the model does not run)
+manifest       the picture, the classes, where every block's windows lie (the model does not run)
 segmentation   labels and confidence; with edits, also how many pixels they flip
 block          one block's patterns, a byte a value
-split          one query's content, position and unmasked patterns
-content        one block's content patterns in a byte a value, from which an offline file makes the split
-strip          what a query can see, or is made of, after each block
+decomposition  one query's content, position and unmasked patterns
+content        one block's content patterns in a byte a value, from which an offline file decomposes a query
+timeline       what a query can see, or is made of, after each block
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from swinviz.explorer.wire_format import Fixed, fixed_point, pack, quantize_logs
 from swinviz.model.geometry import WindowGeometry
 from swinviz.model.hooks import BlockId
 
-__all__ = ["Kept", "answer", "opening"]
+__all__ = ["OfflineContents", "handle", "manifest"]
 
 _CONTENT_SPAN = 12.0
 """Nats below a row's largest content probability that are still told apart: down to 6 in a million."""
@@ -37,8 +37,8 @@ Arguments = Mapping[str, Any]
 Arrays = dict[str, NDArray[Any] | Fixed]
 
 
-def answer(session: Session, name: str, arguments: Arguments | None = None) -> bytes:
-    """Answer one request of the viewer.
+def handle(session: Session, name: str, arguments: Arguments | None = None) -> bytes:
+    """Handle one request of the viewer.
 
     Args:
         session: the model and image.
@@ -46,48 +46,48 @@ def answer(session: Session, name: str, arguments: Arguments | None = None) -> b
         arguments: of the request; they come from a browser, and are checked.
 
     Returns:
-        A message (see `packet`).
+        A message (see `wire_format`).
 
     Raises:
         ValueError: there is no such request, or an argument is missing or out of range.
     """
-    if name not in _ANSWERS:
-        raise ValueError(f"the viewer asked for {name!r}: known requests are {', '.join(_ANSWERS)}.")
-    return _ANSWERS[name](session, arguments or {})
+    if name not in _HANDLERS:
+        raise ValueError(f"the viewer asked for {name!r}: known requests are {', '.join(_HANDLERS)}.")
+    return _HANDLERS[name](session, arguments or {})
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What a file with no Python behind it holds.
+class OfflineContents:
+    """Contents of a file with no Python behind it.
 
     Attributes:
         edits: names of the edits, one at a time, whose segmentations it holds.
         no_patterns: (stage, block) of the blocks whose patterns it does not hold.
         no_content: (stage, block) of the blocks whose content patterns it does not hold.
-        strip_every: grid, in pixels, of the queries whose strips it holds; 0 for none.
+        timeline_every: grid, in pixels, of the queries whose timelines it holds; 0 for none.
     """
 
     edits: Sequence[str] = ()
     no_patterns: Sequence[BlockId] = ()
     no_content: Sequence[BlockId] = ()
-    strip_every: int = 0
+    timeline_every: int = 0
 
 
-def opening(session: Session, kept: Kept | None = None) -> bytes:
-    """Answer "open": the picture, and what there is to ask for.
+def manifest(session: Session, offline: OfflineContents | None = None) -> bytes:
+    """Handle "manifest": the picture, and what there is to ask for.
 
     Args:
         session: the model and image.
-        kept: what an offline file holds; None where Python stays behind the viewer.
+        offline: contents of an offline file; None where Python stays behind the viewer.
     """
     config = session.model.config
     header = {
-        "kind": "open",
+        "kind": "manifest",
         "title": session.title,
         "size": session.size,
         "classes": config.classes,
         "palette": config.palette,
-        "kept": None if kept is None else asdict(kept),
+        "offline": None if offline is None else asdict(offline),
         "blocks": [
             {
                 "stage": stage,
@@ -136,31 +136,31 @@ def _distances(pattern: Tensor, geometry: WindowGeometry) -> Tensor:
     return torch.einsum("whqk,wqk->whq", pattern, distances)
 
 
-def _split(session: Session, arguments: Arguments) -> bytes:
+def _decomposition(session: Session, arguments: Arguments) -> bytes:
     key = _block_of(session, arguments)
-    split = session.split(key)
-    window, query = split.geometry.locate(*_pixel_of(session, arguments))
+    found = session.decomposition(key)
+    window, query = found.geometry.locate(*_pixel_of(session, arguments))
     arrays: Arrays = {
-        name: np.ascontiguousarray(getattr(split, name)[0, window, :, query].numpy())  # nH N
+        name: np.ascontiguousarray(getattr(found, name)[0, window, :, query].numpy())  # nH N
         for name in ("content", "unmasked")
     }
-    arrays["position"] = np.ascontiguousarray(split.position[:, query].numpy())
-    header = {"kind": "split", "window": window, "query": query, "divergence": _divergences(split)}
+    arrays["position"] = np.ascontiguousarray(found.position[:, query].numpy())
+    header = {"kind": "decomposition", "window": window, "query": query, "divergence": _divergences(found)}
     return pack(header, arrays)
 
 
 def _content(session: Session, arguments: Arguments) -> bytes:
-    split = session.split(_block_of(session, arguments))
-    header = {"kind": "content", "span": _CONTENT_SPAN, "divergence": _divergences(split)}
-    return pack(header, {"levels": quantize_logs(split.content[0].numpy(), _CONTENT_SPAN)})  # nW nH N N
+    found = session.decomposition(_block_of(session, arguments))
+    header = {"kind": "content", "span": _CONTENT_SPAN, "divergence": _divergences(found)}
+    return pack(header, {"levels": quantize_logs(found.content[0].numpy(), _CONTENT_SPAN)})  # nW nH N N
 
 
-def _divergences(split: AttentionDecomposition) -> dict[str, list[float]]:
+def _divergences(found: AttentionDecomposition) -> dict[str, list[float]]:
     parts = ("content", "position", "mask")
-    return {part: getattr(split, f"kl_{part}").double().tolist() for part in parts}
+    return {part: getattr(found, f"kl_{part}").double().tolist() for part in parts}
 
 
-def _strip(session: Session, arguments: Arguments) -> bytes:
+def _timeline(session: Session, arguments: Arguments) -> bytes:
     (y, x), edits = _pixel_of(session, arguments), _edits_of(session, arguments)
     kind = arguments.get("kind")
     if kind == "reach":
@@ -180,12 +180,12 @@ def _strip(session: Session, arguments: Arguments) -> bytes:
         maps = torch.stack([walk.tokens.float() for walk in walks])
         shares = [walk.lost for walk in walks]
     else:
-        raise ValueError(f"the viewer asked for a strip of {kind!r}: choose reach or rollout.")
+        raise ValueError(f"the viewer asked for a timeline of {kind!r}: choose reach or rollout.")
     if arguments.get("coarse"):
         maps = F.avg_pool2d(maps, 2, ceil_mode=True)
     # Square roots, because a share of one in ten thousand shall still be told from none.
     rows = quantize_rows(maps.sqrt().flatten(1).numpy())
-    header = {"kind": "strip", "of": kind, "y": y, "x": x, "shares": shares}
+    header = {"kind": "timeline", "of": kind, "y": y, "x": x, "shares": shares}
     return pack(header, {"levels": rows.levels.reshape(maps.shape), "peaks": rows.peaks})
 
 
@@ -216,11 +216,11 @@ def _whole(arguments: Arguments, name: str) -> int:
     return value
 
 
-_ANSWERS: dict[str, Callable[[Session, Arguments], bytes]] = {
-    "open": lambda session, _: opening(session),
+_HANDLERS: dict[str, Callable[[Session, Arguments], bytes]] = {
+    "manifest": lambda session, _: manifest(session),
     "segmentation": _segmentation,
     "block": _block,
-    "split": _split,
+    "decomposition": _decomposition,
     "content": _content,
-    "strip": _strip,
+    "timeline": _timeline,
 }

@@ -29,7 +29,7 @@ from swinviz.segmenter import SwinUPerNet
 __all__ = ["Run", "Session"]
 
 _KEPT = 3
-"""Runs, splits and mean patterns remembered: the unedited ones and those of the edits tried last."""
+"""Runs, decompositions and mean patterns remembered: the unedited ones and those of the edits tried last."""
 
 Value = TypeVar("Value")
 
@@ -104,14 +104,14 @@ class Session:
         """Compute one block's attention probabilities: (1, nW, nH, N, N) float32 on the CPU."""
         return self._run_block(key, edits, "pattern")["pattern"]
 
-    def split(self, key: BlockId) -> AttentionDecomposition:
-        """Split one block's pattern into content, position and mask."""
+    def decomposition(self, key: BlockId) -> AttentionDecomposition:
+        """Decompose one block's pattern into content, position and mask."""
 
         def compute() -> AttentionDecomposition:
             seen = self._run_block(key, (), "q", "k", "bias")
             return decompose_attention(seen["q"], seen["k"], seen["bias"], self.run().inputs[key].geometry)
 
-        return self._remember(("split", key), compute)
+        return self._remember(("decomposition", key), compute)
 
     def mean_patterns(self, edits: EditNames = ()) -> Captured:
         """Compute all blocks' patterns, heads averaged, as `rollout` takes them: name -> (1, nW, 1, N, N)."""

@@ -1,4 +1,4 @@
-"""The viewer in a notebook: an anywidget that answers the viewer's requests from the kernel."""
+"""The viewer in a notebook: an anywidget whose kernel handles the viewer's requests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import traitlets
 from PIL import Image
 
 from swinviz.explorer import html
-from swinviz.explorer.requests import answer
+from swinviz.explorer.requests import handle
+from swinviz.explorer.scripts import script, style
 from swinviz.explorer.session import Session
 from swinviz.model.hooks import BlockId
 
@@ -23,22 +24,22 @@ class Explorer(anywidget.AnyWidget):
     """The attention viewer of one model and one image, for JupyterLab, VS Code and Colab.
 
     Args:
-        session: answers the viewer's requests.
+        session: the model and image.
         state: permalink that the viewer opens with.
     """
 
-    _esm = html.script()
-    _css = html.style()
+    _esm = script()
+    _css = style()
     state = traitlets.Unicode("").tag(sync=True)
 
     def __init__(self, session: Session, state: str = "") -> None:
         super().__init__(state=state)
         self.session = session
-        self.on_msg(self._answer)
+        self.on_msg(self._handle)
 
-    def _answer(self, _widget: Explorer, content: dict[str, Any], _buffers: list[bytes]) -> None:
+    def _handle(self, _widget: Explorer, content: dict[str, Any], _buffers: list[bytes]) -> None:
         try:
-            message = answer(self.session, str(content.get("name")), content.get("args"))
+            message = handle(self.session, str(content.get("name")), content.get("args"))
         except (ValueError, RuntimeError) as error:  # RuntimeError: torch has no memory left, for example
             self.send({"id": content.get("id"), "error": str(error)})
         else:

@@ -1,26 +1,24 @@
-"""The one binary message of the viewer: a JSON header, then arrays, as JavaScript can view them in place.
+"""Messages to the viewer: safetensors, whose arrays JavaScript can view in place, and a header.
 
-Layout: the four letters "SWV1", the header's length as uint32, the header (padded with spaces), then each
-array at a multiple of 8 bytes; everything little-endian. Numbers that fill a picture are never JSON.
+The header is JSON, the one entry of the metadata; its key "steps" has the value of 1 of every array that
+holds fixed-point numbers. Numbers that fill a picture are never JSON.
 """
 
 from __future__ import annotations
 
 import json
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors import numpy as tensors
 
-__all__ = ["MAGIC", "Fixed", "Rows", "fixed_point", "pack", "quantize_logs", "quantize_rows", "unpack"]
+__all__ = ["Fixed", "Rows", "fixed_point", "pack", "quantize_logs", "quantize_rows", "unpack"]
 
-MAGIC = b"SWV1"
-"""How every message begins: the format and its version."""
-
-_ALIGNMENT = 8
+_TYPES = ("uint8", "uint16", "int32", "float32")
 
 
 @dataclass(frozen=True)
@@ -110,33 +108,25 @@ def pack(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any] | Fixed]) 
     """Join a header and named arrays into one message.
 
     Args:
-        header: JSON values; the key "arrays" is taken.
+        header: JSON values; the key "steps" is taken.
         arrays: uint8, uint16, int32 or float32 arrays; `Fixed` ones carry their step.
 
     Raises:
         ValueError: an array of another type, which JavaScript would have to convert.
     """
-    entries, parts, offset = [], [], 0
+    steps = {name: value.step for name, value in arrays.items() if isinstance(value, Fixed)}
+    stored = {}
     for name, value in arrays.items():
-        data, step = (value.integers, value.step) if isinstance(value, Fixed) else (value, 1.0)
+        data = value.integers if isinstance(value, Fixed) else value
         if data.dtype.name not in _TYPES:
             raise ValueError(f"array {name!r} is {data.dtype}: convert it to one of {', '.join(_TYPES)}.")
-        raw = np.ascontiguousarray(data, dtype=data.dtype.newbyteorder("<")).tobytes()
-        entries.append(
-            {"name": name, "type": data.dtype.name, "shape": data.shape, "step": step, "at": offset}
-        )
-        parts.append(raw + bytes(-len(raw) % _ALIGNMENT))
-        offset += len(parts[-1])
-    text = json.dumps({**header, "arrays": entries}, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % _ALIGNMENT)
-    return MAGIC + struct.pack("<I", len(text)) + text + b"".join(parts)
+        stored[name] = np.ascontiguousarray(data)
+    text = json.dumps({**header, "steps": steps}, separators=(",", ":"))
+    return tensors.save(stored, metadata={"header": text})
 
 
-_TYPES = ("uint8", "uint16", "int32", "float32")
-
-
-def unpack(message: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Read a message back: the header, and the arrays as they were stored, steps not applied.
+def unpack(message: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any] | Fixed]]:
+    """Read a message back: the header, and the arrays as they were packed.
 
     Raises:
         ValueError: the bytes are no such message.
@@ -145,13 +135,13 @@ def unpack(message: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     >>> header["kind"], arrays["labels"].shape
     ('labels', (2, 3))
     """
-    if message[:4] != MAGIC:
-        raise ValueError("the bytes are no viewer message: they do not begin with SWV1.")
-    (length,) = struct.unpack_from("<I", message, 4)
-    header = json.loads(message[8 : 8 + length])
-    arrays = {}
-    for entry in header.pop("arrays"):
-        count = int(np.prod(entry["shape"], dtype=int))
-        data = np.frombuffer(message, np.dtype(entry["type"]), count, 8 + length + entry["at"])
-        arrays[entry["name"]] = data.reshape(entry["shape"])
-    return header, arrays
+    try:
+        stored = tensors.load(message)
+        length = int.from_bytes(message[:8], "little")
+        header = json.loads(json.loads(message[8 : 8 + length])["__metadata__"]["header"])
+    except (SafetensorError, KeyError) as error:
+        raise ValueError(f"the bytes are no viewer message: {error}.") from error
+    steps = header.pop("steps")
+    return header, {
+        name: Fixed(data, steps[name]) if name in steps else data for name, data in stored.items()
+    }

@@ -22,7 +22,7 @@ from playwright.sync_api import expect
 from support import browser
 
 from swinviz.attention import attention_to_image
-from swinviz.explorer import Session, answer, save_html, script, style
+from swinviz.explorer import STATIC, Session, handle, save_html, style
 from swinviz.images import normalize
 from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
 from swinviz.model.hooks import capture
@@ -67,7 +67,7 @@ def offline(session: Session, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><link rel="icon" href="data:,">
 <style>%s</style><div id="a"></div><div id="b"></div><script type="module">
-import { mount, fetchTransport } from "/explorer.js";
+import { mount, fetchTransport } from "/static/explorer.js";
 const show = (id, state) => mount(document.getElementById(id), fetchTransport("/answer"), { state });
 window.one = await show("a", location.hash.slice(1));
 if (location.search === "?two") window.two = await show("b", "");
@@ -85,15 +85,15 @@ class Host(BaseHTTPRequestHandler):
         """Keep the test's output quiet."""
 
     def do_GET(self) -> None:
-        if self.path == "/explorer.js":
-            self.reply(script().encode(), "text/javascript")
+        if self.path.startswith("/static/"):
+            self.reply((STATIC / self.path.removeprefix("/static/")).read_bytes(), "text/javascript")
         else:
             self.reply((PAGE % style()).encode(), "text/html")
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
         try:
-            self.reply(answer(self.session, asked["name"], asked["args"]), "application/octet-stream")
+            self.reply(handle(self.session, asked["name"], asked["args"]), "application/octet-stream")
         except ValueError as error:
             self.reply(str(error).encode(), "text/plain", 400)
 
@@ -271,9 +271,7 @@ def test_a_dragged_rectangle_asks_for_the_mean_over_its_pixels(
     assert region == [10, 12, 51, 71]
     mask = np.zeros(session.size, dtype=bool)
     mask[10:51, 12:71] = True
-    found = attention_to_image(
-        session.pattern((1, 0)), session.geometries[1, 0], query=mask, heads="mean"
-    )
+    found = attention_to_image(session.pattern((1, 0)), session.geometries[1, 0], query=mask, heads="mean")
     values = (found.tokens[0] / found.padded.max()).numpy()
     pixels = drawn(page, session, 8)
     covered = pixels[..., 3] == 255
@@ -327,14 +325,14 @@ def test_an_offline_file_splits_the_pattern_as_python_does(
     tab: browser.Tab, session: Session, offline: str
 ) -> None:
     page = open_explorer(tab, f"{offline}#stage=1&block=1&head=2&y=31&x=47&locked=true")
-    page.locator(".swv-split figure").nth(2).wait_for()
-    split, geometry = session.split((1, 1)), session.geometries[1, 1]
+    page.locator(".swv-decomposition figure").nth(2).wait_for()
+    split, geometry = session.decomposition((1, 1)), session.geometries[1, 1]
     window, query = geometry.locate(31, 47)
     parts = split.content[0, window, 2, query], split.position[2, query], split.unmasked[0, window, 2, query]
     for index, (values, divergence) in enumerate(
         zip(parts, (split.kl_content, split.kl_position, split.kl_mask), strict=True)
     ):
-        figure = page.locator(".swv-split figure").nth(index)
+        figure = page.locator(".swv-decomposition figure").nth(index)
         assert f"KL {float(divergence[2]):.2f} nat" in figure.inner_text()
         found = figure.locator("canvas").evaluate(
             """(canvas, side) => Array.from({ length: side * side }, (_, at) => {
@@ -370,7 +368,7 @@ def test_a_viewer_opened_with_the_permalink_of_another_shows_the_same(
         "head=0",
         "layers=grid",
         "direction=key",
-        "strip=reach",
+        "timeline=reach",
         "edits=no_shift",
         "heat=1",
     ):
@@ -389,8 +387,8 @@ def test_a_viewer_opened_with_the_permalink_of_another_shows_the_same(
 def test_strip_and_split_come_when_the_pointer_rests(tab: browser.Tab, session: Session, live: str) -> None:
     page = open_explorer(tab, live)
     hover(page, session, 30, 40)
-    page.locator(".swv-split figure").nth(2).wait_for()
-    assert "KL" in page.locator(".swv-split").inner_text()
+    page.locator(".swv-decomposition figure").nth(2).wait_for()
+    assert "KL" in page.locator(".swv-decomposition").inner_text()
     page.get_by_role("button", name="Reach").click()
     page.get_by_role("button", name="Play").click()
     until(page, "document.querySelector('.swv-below').textContent.includes('of the picture can influence')")

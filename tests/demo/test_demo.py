@@ -420,8 +420,8 @@ def exploring() -> tuple[TestClient, str, Session]:
 @pytest.mark.parametrize(
     ("body", "status"),
     [
-        (b'{"name": "open"}', 200),
-        (b'{"name": "open", "args": {}}' + b" " * 2**16, 413),
+        (b'{"name": "manifest"}', 200),
+        (b'{"name": "manifest", "args": {}}' + b" " * 2**16, 413),
         (b"", 400),
         (b"null", 400),
         (b"[" * 9999, 400),
@@ -430,7 +430,7 @@ def exploring() -> tuple[TestClient, str, Session]:
         (b'{"name": "block", "args": {"stage": "../..", "block": {}}}', 400),
         (b'{"name": "block", "args": {"stage": 1e400, "block": 0}}', 400),
         (b'{"name": "segmentation", "args": {"edits": "' + b"x" * 9999 + b'"}}', 400),
-        (b'{"name": "strip", "args": {"x": -1, "y": 1e9}}', 400),
+        (b'{"name": "timeline", "args": {"x": -1, "y": 1e9}}', 400),
     ],
 )
 def test_the_explorer_answers_what_makes_sense_and_refuses_the_rest(
@@ -439,12 +439,12 @@ def test_the_explorer_answers_what_makes_sense_and_refuses_the_rest(
     client, address, _ = exploring
     answer = client.post(address, content=body)
     assert answer.status_code == status, answer.text
-    assert client.post(address, content=b'{"name": "open"}').status_code == 200
+    assert client.post(address, content=b'{"name": "manifest"}').status_code == 200
 
 
 def test_another_site_may_not_ask_the_explorer(exploring: tuple[TestClient, str, Session]) -> None:
     client, address, _ = exploring
-    answer = client.post(address, content=b'{"name": "open"}', headers={"Origin": "https://evil.example"})
+    answer = client.post(address, content=b'{"name": "manifest"}', headers={"Origin": "https://evil.example"})
     assert answer.status_code == 401
 
 
@@ -461,8 +461,8 @@ def test_running_out_of_memory_is_said_and_the_next_request_answered(
     with monkeypatch.context() as patch:
         patch.setattr("swinviz.demo.explorations.answer", full)
         patch.setattr(SwinUPerNet, "segment", full)
-        refused = client.post(address, content=b'{"name": "open"}')
+        refused = client.post(address, content=b'{"name": "manifest"}')
         assert (refused.status_code, refused.text) == (503, OUT_OF_MEMORY)
         with pytest.raises(Error, match="ran out of memory"):
             make_studio().segment(str(file), "tiny")
-    assert client.post(address, content=b'{"name": "open"}').status_code == 200
+    assert client.post(address, content=b'{"name": "manifest"}').status_code == 200

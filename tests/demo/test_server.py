@@ -349,7 +349,7 @@ def test_the_fifth_live_visitor_is_told_that_all_places_are_taken(app: Server) -
 
 
 def test_the_explorer_answers_only_to_tickets_it_gave(app: Server) -> None:
-    answer = httpx.post(f"{app.url}/swinviz/explore/guess", json={"name": "open", "args": {}})
+    answer = httpx.post(f"{app.url}/swinviz/explore/guess", json={"name": "manifest", "args": {}})
     assert answer.status_code == 410
     assert answer.text.startswith("This picture is no longer open")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import json
 import os
 import re
 import shutil
@@ -24,9 +25,9 @@ from PIL import Image
 
 from swinviz import load
 from swinviz.attention import attention_to_image, head_statistics, rollout
-from swinviz.explorer import Session, answer, explore, save_html, script
+from swinviz.explorer import Session, explore, handle, save_html, script
 from swinviz.explorer.edits import named_edits, parse_edits
-from swinviz.explorer.wire_format import fixed_point, pack, quantize_rows, unpack
+from swinviz.explorer.wire_format import Fixed, fixed_point, pack, quantize_rows, unpack
 from swinviz.images import normalize
 from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
 from swinviz.model.geometry import WindowGeometry
@@ -95,8 +96,15 @@ def test_a_message_comes_back_as_it_was_and_its_arrays_are_aligned() -> None:
     header, back = unpack(message)
     assert header == {"kind": "test", "text": "Zürich"}
     assert back["numbers"].tolist() == sent["numbers"].tolist()  # type: ignore[union-attr]
-    assert back["steps"].tolist() == [0, 65535]
-    assert (len(message) - 8) % 8 == 0
+    assert back["steps"].integers.tolist() == [0, 65535]  # type: ignore[union-attr]
+    assert back["steps"].step == sent["steps"].step  # type: ignore[union-attr]
+    length = int.from_bytes(message[:8], "little")
+    assert length % 8 == 0
+    entries = json.loads(message[8 : 8 + length])
+    del entries["__metadata__"]
+    for name, entry in entries.items():  # or no typed array could view them in place
+        stored = sent[name].integers if isinstance(sent[name], Fixed) else sent[name]  # type: ignore[union-attr]
+        assert entry["data_offsets"][0] % stored.itemsize == 0, name  # type: ignore[union-attr]
 
 
 def test_an_array_that_javascript_cannot_view_is_refused_with_its_name() -> None:
@@ -115,9 +123,9 @@ def test_opening_runs_no_model_so_the_picture_is_there_at_once(model: SwinUPerNe
             raise AssertionError("the model was run")
 
     unrunnable = Unrunnable(model.config).eval()
-    header, found = unpack(answer(Session(unrunnable, photo), "open"))
+    header, found = unpack(handle(Session(unrunnable, photo), "manifest"))
     assert (found["image"] == photo).all()
-    assert header["kept"] is None  # Python is there
+    assert header["offline"] is None  # Python is there
     assert [(block["stage"], block["block"]) for block in header["blocks"]] == [
         (0, 0),
         (0, 1),
@@ -131,8 +139,8 @@ def test_python_s_share_of_the_first_picture_of_nano_is_below_a_second() -> None
     image = np.random.default_rng(1).integers(0, 256, (512, 512, 3), dtype=np.uint8)
     began = time.process_time()  # of this process alone, whatever else the machine does
     session = explore(model, image, scale=(512, 512)).session
-    for name, arguments in (("open", {}), ("segmentation", {}), ("block", {"stage": 2, "block": 3})):
-        answer(session, name, arguments)
+    for name, arguments in (("manifest", {}), ("segmentation", {}), ("block", {"stage": 2, "block": 3})):
+        handle(session, name, arguments)
     assert time.process_time() - began < 1  # 0.36 s when it was measured; the browser then needs 0.5 s
 
 
@@ -160,34 +168,26 @@ def test_a_block_run_alone_has_the_patterns_of_the_whole_forward_pass(
         expected = seen[f"stages.{stage}.blocks.{block}.attn.pattern"]
         assert torch.allclose(session.pattern((stage, block), names), expected, atol=1e-6)
         header, stored = unpack(
-            answer(session, "block", {"stage": stage, "block": block} | ({"edits": edits} if edits else {}))
+            handle(session, "block", {"stage": stage, "block": block} | ({"edits": edits} if edits else {}))
         )
         assert header["geometry"] == asdict(seen.blocks("attn.pattern")[stage, block][1])
         peaks = expected[0].amax(dim=-1, keepdim=True).numpy()
-        entries = {entry["name"]: entry for entry in _entries(session, stage, block, edits)}
-        restored = stored["levels"] * (stored["peaks"] * entries["peaks"]["step"])[..., None] / 255
+        restored = stored["levels"] * _values(stored["peaks"])[..., None] / 255
         assert (np.abs(restored - expected[0].numpy()) <= peaks / 510 + 1e-5).all()
 
 
-def _entries(session: Session, stage: int, block: int, edits: str) -> list[dict[str, Any]]:
-    import json
-    import struct
-
-    message = answer(session, "block", {"stage": stage, "block": block, "edits": edits})
-    (length,) = struct.unpack_from("<I", message, 4)
-    entries: list[dict[str, Any]] = json.loads(message[8 : 8 + length])["arrays"]
-    return entries
+def _values(stored: Fixed) -> np.ndarray:
+    return stored.integers * stored.step
 
 
 def test_statistics_of_rows_average_to_those_of_the_heads(session: Session) -> None:
     for stage, block in session.geometries:
         pattern, geometry = session.pattern((stage, block)), session.geometries[stage, block]
         expected = head_statistics(pattern, geometry)
-        _, stored = unpack(answer(session, "block", {"stage": stage, "block": block}))
-        steps = {entry["name"]: entry["step"] for entry in _entries(session, stage, block, "")}
+        _, stored = unpack(handle(session, "block", {"stage": stage, "block": block}))
         real = (geometry.token_index >= 0).numpy()[:, None]  # nW 1 N
         for name, means in (("entropy", expected.entropy), ("distance", expected.distance)):
-            measured = (stored[name] * steps[name] * real).sum(axis=(0, 2)) / real.sum()
+            measured = (_values(stored[name]) * real).sum(axis=(0, 2)) / real.sum()
             assert np.allclose(measured, means.numpy(), rtol=1e-3), name
 
 
@@ -196,10 +196,10 @@ def test_edits_report_the_pixels_they_flip(session: Session, model: SwinUPerNet)
         before = model(normalize(session.image)[None]).argmax(1)
         with edit(model, named_edits(["no_bias"])):
             after = model(normalize(session.image)[None]).argmax(1)
-    header, found = unpack(answer(session, "segmentation", {"edits": "no_bias"}))
+    header, found = unpack(handle(session, "segmentation", {"edits": "no_bias"}))
     assert header["flipped"] == int((before != after).sum()) > 0
     assert (found["labels"] == after[0].numpy()).all()
-    assert "flipped" not in unpack(answer(session, "segmentation"))[0]
+    assert "flipped" not in unpack(handle(session, "segmentation"))[0]
 
 
 def test_more_than_256_classes_get_wider_labels(photo: np.ndarray) -> None:
@@ -207,13 +207,13 @@ def test_more_than_256_classes_get_wider_labels(photo: np.ndarray) -> None:
     many = ModelConfig(
         tuple(map(str, range(300))), backbone=config.backbone, head=config.head, scale=(64, 32)
     )
-    _, found = unpack(answer(Session(SwinUPerNet(many).eval(), photo), "segmentation"))
+    _, found = unpack(handle(Session(SwinUPerNet(many).eval(), photo), "segmentation"))
     assert found["labels"].dtype == np.uint16
 
 
-def test_the_strip_is_rollout_from_every_block(session: Session, model: SwinUPerNet) -> None:
+def test_the_timeline_is_rollout_from_every_block(session: Session, model: SwinUPerNet) -> None:
     seen = patterns_of(model, session.image)
-    header, stored = unpack(answer(session, "strip", {"kind": "rollout", "y": 20, "x": 33}))
+    header, stored = unpack(handle(session, "timeline", {"kind": "rollout", "y": 20, "x": 33}))
     levels = stored["levels"]
     for index, start in enumerate(session.geometries):
         expected = rollout(seen, (20, 33), start=start)
@@ -223,26 +223,26 @@ def test_the_strip_is_rollout_from_every_block(session: Session, model: SwinUPer
 
 
 def test_reach_grows_from_the_window_and_stops_at_it_without_shift(session: Session) -> None:
-    _, shifted = unpack(answer(session, "strip", {"kind": "reach", "y": 20, "x": 33}))
-    _, still = unpack(answer(session, "strip", {"kind": "reach", "y": 20, "x": 33, "edits": "no_shift"}))
+    _, shifted = unpack(handle(session, "timeline", {"kind": "reach", "y": 20, "x": 33}))
+    _, still = unpack(handle(session, "timeline", {"kind": "reach", "y": 20, "x": 33, "edits": "no_shift"}))
     grown = (shifted["levels"] > 0).sum(axis=(1, 2))
     assert grown[0] == 16  # one window of 4 x 4 tokens
     assert (np.diff(grown) >= 0).all()
     assert grown[1] > 16
     assert (still["levels"][1] > 0).sum() == 16
     with pytest.raises(ValueError, match="only with the mask on"):
-        answer(session, "strip", {"kind": "reach", "y": 20, "x": 33, "edits": "no_mask"})
+        handle(session, "timeline", {"kind": "reach", "y": 20, "x": 33, "edits": "no_mask"})
 
 
-def test_the_split_is_of_the_clicked_query(session: Session) -> None:
+def test_the_decomposition_is_of_the_clicked_query(session: Session) -> None:
     geometry = session.geometries[1, 1]
     window, query = geometry.locate(31, 47)
-    header, stored = unpack(answer(session, "split", {"stage": 1, "block": 1, "y": 31, "x": 47}))
-    split = session.split((1, 1))
+    header, stored = unpack(handle(session, "decomposition", {"stage": 1, "block": 1, "y": 31, "x": 47}))
+    found = session.decomposition((1, 1))
     assert (header["window"], header["query"]) == (window, query)
-    assert np.allclose(stored["content"], split.content[0, window, :, query])
-    assert np.allclose(stored["position"], split.position[:, query])
-    assert np.allclose(header["divergence"]["mask"], split.kl_mask)
+    assert np.allclose(stored["content"], found.content[0, window, :, query])
+    assert np.allclose(stored["position"], found.position[:, query])
+    assert np.allclose(header["divergence"]["mask"], found.kl_mask)
 
 
 @pytest.mark.parametrize(
@@ -252,8 +252,8 @@ def test_the_split_is_of_the_clicked_query(session: Session) -> None:
         ("block", {}, "argument 'stage' is None"),
         ("block", {"stage": True, "block": 0}, "argument 'stage' is True"),
         ("block", {"stage": 0, "block": 7}, "no block 7 in a stage 0"),
-        ("split", {"stage": 0, "block": 0, "y": 50, "x": 0}, "outside the 50x83 image"),
-        ("strip", {"kind": "evil", "y": 0, "x": 0}, "strip of 'evil'"),
+        ("decomposition", {"stage": 0, "block": 0, "y": 50, "x": 0}, "outside the 50x83 image"),
+        ("timeline", {"kind": "evil", "y": 0, "x": 0}, "timeline of 'evil'"),
         ("segmentation", {"edits": "rm"}, "no edit 'rm'"),
         ("segmentation", {"edits": "off-0-0-2"}, "no edit 'off-0-0-2'"),
     ],
@@ -262,12 +262,12 @@ def test_a_request_that_makes_no_sense_is_refused_in_a_sentence(
     session: Session, name: str, arguments: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
-        answer(session, name, arguments)
+        handle(session, name, arguments)
 
 
 def test_only_a_few_runs_are_kept_however_many_edits_are_tried(session: Session) -> None:
     for name in ("no_shift", "no_mask", "no_bias", "mask_padding_keys", "off-0-0-0", "off-0-0-1"):
-        answer(session, "segmentation", {"edits": name})
+        handle(session, "segmentation", {"edits": name})
     assert len([key for key in session._remembered if key[0] == "run"]) <= 3
 
 
@@ -292,9 +292,9 @@ def test_an_offline_file_holds_every_block_and_names_no_other_machine(
     addresses = set(re.findall(r"https?://[^\s\"'`)]+", text)) - {"http://www.w3.org/2000/svg"}
     assert addresses == set()
     messages = _messages(path)
-    header, _ = unpack(messages["open"])
-    everything = {"edits": ["mask_padding_keys", "no_bias", "no_mask", "no_shift"], "strip_every": 16}
-    assert header["kept"] == everything | {"no_patterns": [], "no_content": []}
+    header, _ = unpack(messages["manifest"])
+    everything = {"edits": ["mask_padding_keys", "no_bias", "no_mask", "no_shift"], "timeline_every": 16}
+    assert header["offline"] == everything | {"no_patterns": [], "no_content": []}
     assert {"block?block=0&stage=0", "block?block=1&stage=1", "segmentation"} < set(messages)
     for name in ("mask_padding_keys", "no_bias", "no_mask", "no_shift"):
         header, _ = unpack(messages[f"segmentation?edits={name}"])
@@ -315,10 +315,10 @@ def test_an_offline_file_keeps_to_its_budget_and_says_what_it_left_out(
         missing = save_html(session, path, budget=whole - left_out)
         assert path.stat().st_size <= whole - left_out
         messages = _messages(path)
-        kept = unpack(messages["open"])[0]["kept"]
-        assert kept["no_patterns"] == [list(key) for key in missing]
+        contents = unpack(messages["manifest"])[0]["offline"]
+        assert contents["no_patterns"] == [list(key) for key in missing]
         for stage, block in session.geometries:
-            for name, lacking in (("block", kept["no_patterns"]), ("content", kept["no_content"])):
+            for name, lacking in (("block", contents["no_patterns"]), ("content", contents["no_content"])):
                 assert (f"{name}?block={block}&stage={stage}" in messages) == ([stage, block] not in lacking)
     assert missing
     assert missing[0][0] == 0  # the first stage goes first
@@ -360,9 +360,11 @@ def test_an_offline_file_of_swin_t_at_512_holds_every_pattern_in_20_megabytes(tm
     path = tmp_path / "view.html"
     assert save_html(Session(model, image), path) == []
     assert path.stat().st_size <= 20_000_000
-    kept = unpack(_messages(path)["open"])[0]["kept"]
-    assert len(kept["edits"]) == 4
-    assert all(stage < 3 for stage, _ in kept["no_content"])  # of a picture that is no noise, more fits in
+    contents = unpack(_messages(path)["manifest"])[0]["offline"]
+    assert len(contents["edits"]) == 4
+    assert all(
+        stage < 3 for stage, _ in contents["no_content"]
+    )  # of a picture that is no noise, more fits in
 
 
 def test_a_hostile_title_or_state_cannot_leave_its_place_in_the_file(
@@ -378,11 +380,11 @@ def test_the_widget_answers_by_id_and_reports_errors(model: SwinUPerNet, photo: 
     widget = explore(model, photo, state="y=3&x=4")
     sent: list[tuple[dict[str, Any], list[bytes]]] = []
     widget.send = lambda content, buffers=None: sent.append((content, buffers or []))  # type: ignore[method-assign]
-    widget._answer(widget, {"id": "a", "name": "open", "args": {}}, [])
-    widget._answer(widget, {"id": "b", "name": "block", "args": {"stage": 9}}, [])
+    widget._handle(widget, {"id": "a", "name": "manifest", "args": {}}, [])
+    widget._handle(widget, {"id": "b", "name": "block", "args": {"stage": 9}}, [])
     assert widget.state == "y=3&x=4"
     assert sent[0][0] == {"id": "a"}
-    assert unpack(sent[0][1][0])[0]["kind"] == "open"
+    assert unpack(sent[0][1][0])[0]["kind"] == "manifest"
     assert sent[1][0]["id"] == "b"
     assert "argument 'block' is None" in sent[1][0]["error"]
 
@@ -390,7 +392,7 @@ def test_the_widget_answers_by_id_and_reports_errors(model: SwinUPerNet, photo: 
         raise RuntimeError("out of memory")
 
     widget.session.run = exhausted  # type: ignore[method-assign, assignment]
-    widget._answer(widget, {"id": "c", "name": "segmentation", "args": {}}, [])
+    widget._handle(widget, {"id": "c", "name": "segmentation", "args": {}}, [])
     assert sent[2][0] == {"id": "c", "error": "out of memory"}  # or the viewer would wait for ever
 
 
@@ -438,7 +440,7 @@ def _question(
         for column in range(geometry.width):
             under = labels[row * stride : (row + 1) * stride, column * stride : (column + 1) * stride]
             by_class += whole[row, column] * np.bincount(under.ravel(), minlength=len(CLASSES)) / under.size
-    seams = entropy = distance = 0.0
+    across = entropy = distance = 0.0
     regions = geometry.region_index
     asked_pixels = Counter((y // stride, x // stride) for y, x in np.argwhere(mask).tolist())
     for (row, column), count in asked_pixels.items():
@@ -447,20 +449,20 @@ def _question(
         mean = each.mean(dim=0)
         weight = count / mask.sum()
         away = np.linalg.norm(_true_positions(geometry, window) - np.array([row, column]), axis=1) * stride
-        seams += weight * float(mean[regions[window] != regions[window, query]].sum())
+        across += weight * float(mean[regions[window] != regions[window, query]].sum())
         entropy += weight * float(-(each * each.clamp_min(1e-30).log()).sum(-1).mean())
         distance += weight * float((mean.numpy() * away).sum())
     padding = float(whole.sum() - whole[: geometry.height, : geometry.width].sum())
     answered = {
         "box": box, "head": head, "direction": direction, "tolerance": 1 / 500,
         "byClass": by_class.tolist(), "padding": padding,
-        "seams": seams, "entropy": entropy, "distance": distance,
+        "across": across, "entropy": entropy, "distance": distance,
     }  # fmt: skip
     return answered, whole.astype(np.float32)
 
 
 def _true_positions(geometry: WindowGeometry, window: int) -> np.ndarray:
-    """Row and column of a window's places, found by rolling a table of positions as tokens are rolled."""
+    """Row and column of a window's tokens, found by rolling a table of positions as tokens are rolled."""
     side, shift = geometry.window_size, geometry.shift_size
     rows, columns = np.indices((geometry.padded_height, geometry.padded_width))
     rolled = np.roll(np.stack([rows, columns], axis=-1), (-shift, -shift), axis=(0, 1))
@@ -471,15 +473,15 @@ def _true_positions(geometry: WindowGeometry, window: int) -> np.ndarray:
 @pytest.fixture(scope="module")
 def fixtures(session: Session, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("explorer")
-    places = [
+    pixels = [
         (stage, block, y, x) for stage, block in session.geometries for y, x in ((0, 0), (31, 47), (49, 82))
     ]
-    for stage, block, y, x in places:
+    for stage, block, y, x in pixels:
         key = {"stage": stage, "block": block}
-        (folder / f"block-{stage}-{block}.bin").write_bytes(answer(session, "block", key))
-        (folder / f"content-{stage}-{block}.bin").write_bytes(answer(session, "content", key))
-        (folder / f"split-{stage}-{block}-{y}-{x}.bin").write_bytes(
-            answer(session, "split", key | {"y": y, "x": x})
+        (folder / f"block-{stage}-{block}.bin").write_bytes(handle(session, "block", key))
+        (folder / f"content-{stage}-{block}.bin").write_bytes(handle(session, "content", key))
+        (folder / f"decomposition-{stage}-{block}-{y}-{x}.bin").write_bytes(
+            handle(session, "decomposition", key | {"y": y, "x": x})
         )
     rng = np.random.default_rng(7)
     for name, geometry in GEOMETRIES.items():
@@ -492,7 +494,7 @@ def fixtures(session: Session, tmp_path_factory: pytest.TempPathFactory) -> Path
         logits = torch.from_numpy(rng.normal(0, 2, (1, geometry.num_windows, heads, area, area))).float()
         pattern = (logits + 0.2 * geometry.mask()[:, None]).softmax(
             -1
-        )  # a weak mask: some attention across seams
+        )  # a weak mask: some attention across regions
         rolled = np.stack([_true_positions(geometry, window) for window in range(geometry.num_windows)])
         distances = np.linalg.norm(rolled[:, :, None] - rolled[:, None], axis=-1) * geometry.stride
         rows = quantize_rows(pattern[0].numpy())
@@ -518,7 +520,7 @@ def fixtures(session: Session, tmp_path_factory: pytest.TempPathFactory) -> Path
             },
         )  # fmt: skip
         (folder / f"{name}.bin").write_bytes(message)
-    (folder / "cases.bin").write_bytes(pack({"cases": list(GEOMETRIES), "splits": places}, {}))
+    (folder / "cases.bin").write_bytes(pack({"cases": list(GEOMETRIES), "decompositions": pixels}, {}))
     return folder
 
 
@@ -553,7 +555,7 @@ def test_javascript_colors_are_matplotlibs_within_a_level_or_two(repository: Pat
     from matplotlib import colormaps
 
     node = shutil.which("node") or pytest.skip("no node on the PATH")
-    module = repository / "swinviz" / "explorer" / "static" / "explorer.js"
+    module = repository / "swinviz" / "explorer" / "static" / "colors.js"
     program = f"import {{ COLORS }} from {str(module)!r}; process.stdout.write(Buffer.from(COLORS.attention))"
     ran = subprocess.run(
         [node, "--input-type=module", "-e", program], capture_output=True, timeout=60, check=True

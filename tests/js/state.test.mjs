@@ -2,18 +2,23 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import test from "node:test";
-import {
-  COLORS, callTransport, captionLayout, clampState, colorOf, encodeGif, fetchTransport, fileTransport, formatShare, formatState, initialState,
-  parseState, remember, requestKey, svgOf, toDevice, unpack, widgetTransport,
-} from "../../swinviz/explorer/static/explorer.js";
+import { cached } from "../../swinviz/explorer/static/answers.js";
+import { COLORS, colorOf } from "../../swinviz/explorer/static/colors.js";
+import { encodeGif } from "../../swinviz/explorer/static/gif.js";
+import { formatShare } from "../../swinviz/explorer/static/labels.js";
+import { toDevice } from "../../swinviz/explorer/static/shapes.js";
+import { clampState, formatState, initialState, parseState } from "../../swinviz/explorer/static/state.js";
+import { captionLayout, svgOf } from "../../swinviz/explorer/static/svg.js";
+import { fetchTransport, fileTransport, requestKey, widgetTransport } from "../../swinviz/explorer/static/transports.js";
+import { unpack } from "../../swinviz/explorer/static/wire_format.js";
 
-const opening = { size: [60, 100], blocks: [{ stage: 0, block: 0, heads: 2 }, { stage: 1, block: 0, heads: 4 }] };
+const manifest = { size: [60, 100], blocks: [{ stage: 0, block: 0, heads: 2 }, { stage: 1, block: 0, heads: 4 }] };
 const answer = (bytes) => ({ header: {}, arrays: { a: { data: new Uint8Array(bytes) } } });
 
 test("a permalink brings back every field", () => {
   const state = {
     ...initialState(), stage: 2, block: 3, head: 5, y: 17, x: 4, locked: true, region: [1, 2, 30, 40], direction: "key",
-    segmentation: 0.5, heat: 1, layers: ["grid", "padding"], strip: "reach", edits: ["no_shift", "off-2-3-1"], compare: 0.25,
+    segmentation: 0.5, heat: 1, layers: ["grid", "padding"], timeline: "reach", edits: ["no_shift", "off-2-3-1"], compare: 0.25,
   };
   assert.deepEqual(parseState(formatState(state)), state);
 });
@@ -22,15 +27,15 @@ test("a permalink names the place even where it is the first block and pixel, wh
   assert.equal(formatState(initialState()), "stage=0&block=0&y=0&x=0"));
 
 test("an offline file's state holds one of the edits it has", () => {
-  const offline = { ...opening, kept: { edits: ["no_bias", "no_mask"] } };
+  const offline = { ...manifest, offline: { edits: ["no_bias", "no_mask"] } };
   assert.deepEqual(clampState(parseState("edits=no_bias.no_mask.no_shift.off-0-0-0"), offline).edits, ["no_mask"]);
-  assert.deepEqual(clampState(parseState("edits=no_bias.off-0-0-0"), opening).edits, ["no_bias", "off-0-0-0"]);
+  assert.deepEqual(clampState(parseState("edits=no_bias.off-0-0-0"), manifest).edits, ["no_bias", "off-0-0-0"]);
 });
 
 test("a permalink of nonsense gives a state that can be drawn", () => {
   for (const text of ["stage=x&y=NaN&layers=evil.grid&region=1.2&locked=maybe&unknown=1", "y=-5&x=1e9&head=99&heat=7&stage=9",
     "region=9.9.9.9", "constructor=1&__proto__=2&%", "=&&="]) {
-    const state = clampState(parseState(text), opening);
+    const state = clampState(parseState(text), manifest);
     assert.deepEqual(Object.keys(state).sort(), Object.keys(initialState()).sort());
     assert.ok(state.y >= 0 && state.y < 60 && state.x >= 0 && state.x < 100 && state.head < 4 && state.heat <= 1);
     assert.equal(state.region, null);
@@ -38,14 +43,14 @@ test("a permalink of nonsense gives a state that can be drawn", () => {
 });
 
 test("a region is cut to the picture", () => {
-  const state = clampState(parseState("region=-4.10.500.20&y=3&x=4"), opening);
+  const state = clampState(parseState("region=-4.10.500.20&y=3&x=4"), manifest);
   assert.deepEqual(state.region, [0, 10, 60, 20]);
   assert.deepEqual([state.y, state.x], [30, 15]); // its middle, whose strip is shown
 });
 
 test("an answer is asked for once, and the one not used for longest is forgotten first", async () => {
   const asked = [];
-  const transport = remember({ request: async (name) => { asked.push(name); return answer(10); }, close() {} }, 25);
+  const transport = cached({ request: async (name) => { asked.push(name); return answer(10); }, close() {} }, 25);
   for (const name of ["a", "b", "a", "c"]) await transport.request(name, {}); // c makes 30 bytes: b goes
   await new Promise((resolve) => setTimeout(resolve, 5));
   for (const name of ["a", "c", "b"]) await transport.request(name, {});
@@ -54,7 +59,7 @@ test("an answer is asked for once, and the one not used for longest is forgotten
 
 test("a failure is not remembered", async () => {
   let count = 0;
-  const transport = remember({ request: async () => { if (count++ === 0) throw new Error("busy"); return answer(1); }, close() {} });
+  const transport = cached({ request: async () => { if (count++ === 0) throw new Error("busy"); return answer(1); }, close() {} });
   await assert.rejects(transport.request("a", {}), /busy/);
   await new Promise((resolve) => setTimeout(resolve, 5));
   assert.ok(await transport.request("a", {}));
@@ -62,26 +67,27 @@ test("a failure is not remembered", async () => {
 
 test("the key of a request does not depend on the order of its arguments", () => {
   assert.equal(requestKey("block", { stage: 1, block: 2 }), "block?block=2&stage=1");
-  assert.equal(requestKey("open"), "open");
+  assert.equal(requestKey("manifest"), "manifest");
 });
 
-/** A message as packet.py writes it: one array of four bytes. */
+/** A message as wire_format.py writes it: one array of four bytes. */
 function message() {
-  const text = JSON.stringify({ kind: "test", arrays: [{ name: "a", type: "uint8", shape: [4], step: 0.5, at: 0 }] }).padEnd(104);
-  const bytes = new Uint8Array(8 + 104 + 8);
-  bytes.set(new TextEncoder().encode("SWV1"));
-  new DataView(bytes.buffer).setUint32(4, 104, true);
+  const header = JSON.stringify({ kind: "test", steps: { a: 0.5 } });
+  const text = JSON.stringify({ __metadata__: { header }, a: { dtype: "U8", shape: [4], data_offsets: [0, 4] } }).padEnd(136);
+  const bytes = new Uint8Array(8 + 136 + 4);
+  new DataView(bytes.buffer).setBigUint64(0, 136n, true);
   bytes.set(new TextEncoder().encode(text), 8);
-  bytes.set([1, 2, 3, 4], 112);
+  bytes.set([1, 2, 3, 4], 144);
   return bytes;
 }
 
 test("a message is read wherever in memory it begins", () => {
   for (const start of [0, 1, 3, 8]) {
-    const memory = new Uint8Array(start + 120);
+    const memory = new Uint8Array(start + 148);
     memory.set(message(), start);
     const { header, arrays } = unpack(memory.subarray(start));
-    assert.equal(header.kind, "test");
+    assert.deepEqual(header, { kind: "test" });
+    assert.equal(arrays.a.step, 0.5);
     assert.deepEqual([...arrays.a.data], [1, 2, 3, 4]);
   }
   assert.throws(() => unpack(new Uint8Array(16)), /no message/);
@@ -91,7 +97,7 @@ test("a widget hears only the answers to its own questions", async () => {
   const listeners = [], sent = [];
   const model = { on: (_, listener) => listeners.push(listener), off() {}, send: (content) => sent.push(content) };
   const [one, two] = [widgetTransport(model), widgetTransport(model)];
-  const [first, second] = [one.request("open", {}), two.request("open", {})];
+  const [first, second] = [one.request("manifest", {}), two.request("manifest", {})];
   assert.notEqual(sent[0].id, sent[1].id);
   for (const hear of listeners) hear({ id: sent[1].id, error: "no" }, []);
   await assert.rejects(second, /no/);
@@ -100,21 +106,18 @@ test("a widget hears only the answers to its own questions", async () => {
   assert.equal((await first).header.kind, "test");
 });
 
-test("an app's function and a server's refusal say why", async () => {
-  const base64 = Buffer.from(message()).toString("base64");
-  assert.equal((await callTransport(async () => base64).request("open", {})).header.kind, "test");
-  await assert.rejects(callTransport(async () => ({ error: "too big" })).request("open", {}), /too big/);
+test("a server's refusal says why", async () => {
   globalThis.fetch = async () => new Response("no such block", { status: 400 });
   await assert.rejects(fetchTransport("/answer").request("block", {}), /no such block/);
   globalThis.fetch = async () => new Response(message());
-  assert.equal((await fetchTransport("/answer").request("open", {})).header.kind, "test");
+  assert.equal((await fetchTransport("/answer").request("manifest", {})).header.kind, "test");
 });
 
 test("a file says which answer it does not hold", async () => {
   const { gzipSync } = await import("node:zlib");
-  const kept = { open: gzipSync(message()).toString("base64") };
+  const kept = { manifest: gzipSync(message()).toString("base64") };
   const transport = fileTransport((key) => kept[key]);
-  assert.equal((await transport.request("open", {})).header.kind, "test");
+  assert.equal((await transport.request("manifest", {})).header.kind, "test");
   await assert.rejects(transport.request("block", { stage: 0, block: 0 }), /not kept/);
 });
 
@@ -151,7 +154,7 @@ test("a caption is broken where it would be cut off, and only between its parts"
 test("an SVG escapes its caption and leaves the windows' hole in the veil", () => {
   const svg = svgOf({
     width: 10, height: 10, picture: "data:,", heat: 0.5, caption: [`<script>&"`], colors: { page: "#fff", veil: "#000", text: "#000" },
-    shapes: { boxes: [[0, 0, 4, 4]], tokens: [{ box: [0, 0, 2, 2], color: "rgba(1, 2, 3, 1)" }], place: [0, 0, 2, 2], spread: false },
+    shapes: { boxes: [[0, 0, 4, 4]], tokens: [{ box: [0, 0, 2, 2], color: "rgba(1, 2, 3, 1)" }], target: [0, 0, 2, 2], spread: false },
   });
   assert.ok(!svg.includes("<script>") && svg.includes("M0 0h4v4h-4z") && svg.includes('fill="rgba(1, 2, 3, 1)"'));
 });

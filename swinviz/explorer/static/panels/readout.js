@@ -1,0 +1,52 @@
+/** Words below the picture: the query, what is under the pointer, what can be done next. */
+
+/** @import {View} from "../view.js" */
+
+import { make, note } from "../dom.js";
+import { locate, locationOf } from "../geometry.js";
+import { formatShare, hintText } from "../labels.js";
+
+/** The class of a pixel, with its confidence. @param {View} view @param {number} y @param {number} x */
+function describePixel({ segmented, manifest: { classes, size } }, y, x) {
+  if (!segmented) return "…";
+  const index = y * size[1] + x, { data, step } = segmented.confidence;
+  return `${classes[segmented.labels[index]]} (${formatShare(data[index] * step)} sure)`;
+}
+
+/** @param {View} view */
+function describeTarget(view) {
+  const { state: { y, x, region, direction }, geometry: { stride, windowSize, numWindows } } = view;
+  if (region) return `Region of ${region[3] - region[1]} × ${region[2] - region[0]} px: mean over ${view.weights.length} tokens.`;
+  return `${direction === "query" ? "Query" : "Key"} token (row ${Math.floor(y / stride)}, column ${Math.floor(x / stride)}), `
+    + `pixel (y ${y}, x ${x}): ${describePixel(view, y, x)}. `
+    + `Window ${locate(view.geometry, y, x)?.window} of ${numWindows}, ${windowSize} × ${windowSize} tokens of ${stride} px.`;
+}
+
+/** @param {View} view */
+function underPointer(view) {
+  const { pointer, shares, geometry, state, manifest: { size } } = view;
+  if (!pointer || !(state.locked || state.region)) return "";
+  const [y, x] = pointer;
+  const what = y < size[0] && x < size[1] ? describePixel(view, y, x) : "padding";
+  const row = Math.floor(y / geometry.stride), column = Math.floor(x / geometry.stride);
+  const onMap = row < geometry.paddedHeight && column < geometry.paddedWidth;
+  const { window, position } = onMap ? locationOf(geometry, row, column) : { window: -1, position: 0 };
+  const value = shares?.get(window)?.[position];
+  if (value == null) return ` Under the pointer: ${what}, outside the window, no attention.`;
+  return ` Under the pointer: ${formatShare(value)} on ${what}, ${Math.hypot(y - state.y, x - state.x).toFixed(0)} px away.`;
+}
+
+export function makeReadout() {
+  const text = make("p", { class: "swv-readout" });
+  const hint = note();
+  return {
+    elements: [text, hint],
+    /** What is said now. */
+    text: () => text.textContent,
+    /** @param {View} view */
+    show(view) {
+      text.textContent = describeTarget(view) + underPointer(view);
+      hint.textContent = hintText(view.state);
+    },
+  };
+}
