@@ -89,19 +89,23 @@ def read_heads(
     pool_scales = pool_scales or HeadConfig().pool_scales
     if len(pool_scales) != grids:
         raise CheckpointError(f"it pools over {grids} grids, but which sizes they have is not known.")
+    aux_channels, aux_stage = _read_auxiliary_head(tensors, backbone)
+    try:
+        return num_classes, HeadConfig(channels, pool_scales, aux_channels, aux_stage)
+    except ValueError as error:
+        raise CheckpointError(f"its heads are no UPerNet's: {first_line(error)}") from error
+
+
+def _read_auxiliary_head(tensors: Mapping[str, Tensor], backbone: SwinConfig) -> tuple[int, int]:
+    """Read width and stage of the auxiliary head; width 0 if there is none."""
     if not any(name.startswith("aux.") for name in tensors):
-        return num_classes, HeadConfig(channels=channels, pool_scales=pool_scales, aux_channels=0)
-    aux_channels, aux_input, _, _ = _shape(tensors, "aux.conv.conv.weight", 4)
-    if aux_input not in backbone.channels:
+        return 0, HeadConfig().aux_stage
+    channels, reads, _, _ = _shape(tensors, "aux.conv.conv.weight", 4)
+    if reads not in backbone.channels:
         raise CheckpointError(
-            f"its auxiliary head reads {aux_input} channels, but the stages have {backbone.channels}."
+            f"its auxiliary head reads {reads} channels, but the stages have {backbone.channels}."
         )
-    return num_classes, HeadConfig(
-        channels=channels,
-        pool_scales=pool_scales,
-        aux_channels=aux_channels,
-        aux_stage=backbone.channels.index(aux_input),
-    )
+    return channels, backbone.channels.index(reads)
 
 
 def check_shapes(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, Tensor]) -> None:

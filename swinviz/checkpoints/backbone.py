@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from swinviz.checkpoints.architecture import check_shapes, check_values
-from swinviz.checkpoints.errors import blaming
+from swinviz.checkpoints.errors import naming_file
 from swinviz.checkpoints.keys import translate
 from swinviz.checkpoints.loading import locate
 from swinviz.checkpoints.reading import read
@@ -50,7 +50,7 @@ def load_backbone(
         model = accelerate(SwinUPerNet(model))
     path = locate(source, progress=progress)
     contents = read(path)
-    with blaming(path):
+    with naming_file(path):
         tensors = translate(contents.tensors)
         found = {name: tensor for name, tensor in tensors.items() if name.startswith(_PREFIX)}
         expected = {_PREFIX + name: tensor for name, tensor in model.backbone.state_dict().items()}

@@ -8,26 +8,40 @@ from pathlib import Path
 
 from swinviz.errors import CheckpointError
 
-__all__ = ["blaming", "first_line"]
+__all__ = ["first_line", "naming_file", "printable"]
 
 _LONGEST = 160
+_LONGEST_MESSAGE = 1200
 
 
 @contextmanager
-def blaming(path: Path) -> Iterator[None]:
-    """Put the file's name in front of a complaint about its contents.
+def naming_file(path: Path) -> Iterator[None]:
+    """Put the file's name in front of an error about its contents, and make it one printable sentence.
 
     Raises:
-        CheckpointError: the complaint, where the block makes one.
+        CheckpointError: where the block raises it, or an OSError.
     """
     try:
         yield
     except CheckpointError as error:
-        raise CheckpointError(f"The checkpoint {path.name} cannot be used: {error}") from error
+        raise CheckpointError(printable(f"The checkpoint {path.name} cannot be used: {error}")) from error
     except OSError as error:
         raise CheckpointError(
-            f"The checkpoint {path} cannot be read ({error.strerror or error}): check its permissions."
+            printable(
+                f"The checkpoint {path} cannot be read ({error.strerror or error}): check its permissions."
+            )
         ) from error
+
+
+def printable(text: str) -> str:
+    r"""Escape what would steer a terminal, and shorten what would fill it: files may use any name.
+
+    >>> printable("a" + chr(27) + "[2Jb")
+    'a\\x1b[2Jb'
+    """
+    if len(text) > _LONGEST_MESSAGE:
+        text = f"{text[:_LONGEST_MESSAGE]} ..."
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def first_line(error: object) -> str:

@@ -104,7 +104,7 @@ OFFICIAL = KeyFormat(
 TIMM = KeyFormat(
     "timm",
     r"^(backbone\.)?layers\.1\.downsample\.",
-    ((r"^layers\.(\d+)\.downsample\.", _one_less("stages.", ".downsample.")), (r"^layers\.", "stages.")),
+    ((r"^layers\.(\d{1,4})\.downsample\.", _one_less("stages.", ".downsample.")), (r"^layers\.", "stages.")),
 )
 """Of timm."""
 
@@ -113,7 +113,7 @@ NAMINGS = (MMSEGMENTATION, HUB, OFFICIAL, TIMM, OURS)
 """All that can be read, those that are told apart most surely first."""
 
 _HEADS: tuple[Rule, ...] = (
-    (r"^decode_head\.psp_modules\.(\d+)\.1\.", r"head.ppm.\1."),
+    (r"^decode_head\.psp_modules\.(\d{1,4})\.1\.", r"head.ppm.\1."),
     (r"^decode_head\.lateral_convs\.", "head.lateral."),
     (r"^decode_head\.fpn_convs\.", "head.fpn."),
     (r"^decode_head\.fpn_bottleneck\.", "head.fusion."),
@@ -144,7 +144,7 @@ def find_key_format(names: Iterable[str]) -> KeyFormat:
     for naming in NAMINGS:
         if any(re.search(naming.sign, name) for name in names):
             return naming
-    shown = ", ".join(repr(name) for name in names[:3]) or "none at all"
+    shown = ", ".join(repr(name[:80]) for name in names[:3]) or "none at all"
     raise CheckpointError(
         f"its tensors ({shown}, ...) carry the names of no Swin Transformer that swinviz knows: "
         f"give a checkpoint of {', '.join(naming.publisher for naming in NAMINGS)}."

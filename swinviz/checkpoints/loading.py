@@ -14,7 +14,7 @@ from torch import Tensor
 from swinviz.checkpoints.architecture import build_from_state_dict, read_backbone, read_heads
 from swinviz.checkpoints.cache import cache_folder, find_cached, packaged_weights
 from swinviz.checkpoints.download import Published, fetch, is_intact
-from swinviz.checkpoints.errors import blaming
+from swinviz.checkpoints.errors import naming_file
 from swinviz.checkpoints.hub import cached_on_hub, fetch_from_hub
 from swinviz.checkpoints.keys import translate
 from swinviz.checkpoints.reading import Contents, read
@@ -60,7 +60,7 @@ def load(
     """
     path = locate(name, progress=progress)
     contents = read(path)
-    with blaming(path):
+    with naming_file(path):
         tensors = translate(contents.tensors)
         model = build_from_state_dict(contents.config or _deduce_config(tensors, contents), tensors)
     return model.to(device=device, dtype=dtype or torch.float32).eval()
@@ -101,8 +101,8 @@ def _locate_preset(preset: Preset, progress: bool) -> Path:
             raise CheckpointError(f"The package lacks its own weights, {path}: install it again.")
         return path
     if not preset.file or not is_there(cache_folder() / preset.file):
-        if preset.hub_id and (path := cached_on_hub(preset.hub_id)):
-            return path  # the same weights, fetched for another program
+        if preset.hub_id and (found := cached_on_hub(preset.hub_id)):
+            return found  # the same weights, fetched for another program
         if not preset.file:
             return fetch_from_hub(preset.hub_id, progress=progress)
     published = Published(preset.url, preset.sha256_start, preset.download_bytes)

@@ -11,7 +11,6 @@ import pickle
 import re
 import threading
 import warnings
-import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +19,9 @@ from typing import Any
 
 import torch
 
+from swinviz.checkpoints.archives import check_archive
 from swinviz.checkpoints.errors import first_line
+from swinviz.checkpoints.opcodes import check_opcodes
 from swinviz.errors import CheckpointError
 
 __all__ = ["unpickle"]
@@ -37,9 +38,8 @@ _MAPPINGS = {
 # How pickle refers to HistoryBuffer.mean and to the bytes of a numpy array; the stand-in does neither.
 _HARMLESS_FUNCTIONS = {"builtins.getattr", "_codecs.encode"}
 _Allowed = Callable[..., Any] | tuple[Callable[..., Any], str]
-_reading = (
-    threading.Lock()
-)  # torch keeps the list of allowed classes, and Python its warnings, for all threads
+# torch keeps the list of allowed classes, and Python its warnings, for all threads.
+_reading = threading.Lock()
 
 
 def unpickle(path: Path) -> Any:
@@ -48,32 +48,19 @@ def unpickle(path: Path) -> Any:
     Raises:
         CheckpointError: it is damaged, no such file, or asks to run something; the message says which.
     """
-    if zipfile.is_zipfile(path):
-        _check_archive(path)
-    with _reading:
+    with path.open("rb") as file:
+        archive = file.read(4) == b"PK\x03\x04"  # as torch decides; zipfile would look at the other end
+    if archive:
+        check_archive(path)
+    with _reading, _silence():
+        check_opcodes(path, archive=archive)
         try:
-            with torch.serialization.safe_globals(_stand_ins(path)), _silence():
+            with torch.serialization.safe_globals(_stand_ins(path)):
                 return torch.load(path, map_location="cpu", weights_only=True)
         except pickle.UnpicklingError as error:
             raise CheckpointError(_explain(str(error))) from error
         except Exception as error:  # a stranger's bytes make the reader raise anything
             raise CheckpointError(f"it is damaged ({first_line(error)}): fetch or copy it again.") from error
-
-
-def _check_archive(path: Path) -> None:
-    """Refuse an archive that would unpack to more than its own size: torch stores without compressing."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise CheckpointError(f"it is damaged ({first_line(error)}): fetch or copy it again.") from error
-    names = [entry.filename for entry in entries]
-    if not any(name.endswith("data.pkl") for name in names):
-        raise CheckpointError(
-            f"it is a zip archive of other things ({', '.join(names[:3])}), not of weights."
-        )
-    if sum(entry.file_size for entry in entries) > path.stat().st_size:
-        raise CheckpointError("its contents are larger than the file itself: it is damaged or made to harm.")
 
 
 def _stand_ins(path: Path) -> list[_Allowed]:
@@ -106,7 +93,7 @@ class _StandIn:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Drop torch's warnings about how old a file is: the reader can do nothing about it."""
+    """Drop warnings about how old a file is: the reader can do nothing about it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

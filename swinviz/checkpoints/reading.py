@@ -15,8 +15,8 @@ import safetensors
 import torch
 from torch import Tensor
 
-from swinviz.checkpoints.errors import blaming, first_line
-from swinviz.checkpoints.metadata import METADATA_KEY, decode_config, parse_palette
+from swinviz.checkpoints.errors import first_line, naming_file, printable
+from swinviz.checkpoints.metadata import METADATA_KEY, decode_config, parse_names, parse_palette
 from swinviz.checkpoints.pickles import unpickle
 from swinviz.errors import CheckpointError
 from swinviz.model.config import Color, ModelConfig
@@ -24,6 +24,7 @@ from swinviz.model.config import Color, ModelConfig
 __all__ = ["Contents", "read"]
 
 _WHERE_WEIGHTS_ARE = ("state_dict", "model", "module")
+_LONGEST_NAME = 300
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,9 @@ def read(path: Path) -> Contents:
         return _read_folder(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no checkpoint {path}: check the path, or name a preset.")
-    with blaming(path):
+    with naming_file(path):
         contents = _read_file(path)
-        _check_sizes(contents.tensors)
+        _check_tensors(contents.tensors)
     beside = path.with_name("config.json")
     return _with_hub_config(contents, beside) if contents.config is None and beside.is_file() else contents
 
@@ -103,60 +104,74 @@ def _read_safetensors(path: Path) -> Contents:
 
 
 def _read_pickle(path: Path) -> Contents:
-    loaded = unpickle(path)
-    if not isinstance(loaded, Mapping):
-        raise CheckpointError(f"it holds a {type(loaded).__name__} instead of named weights.")
-    meta = loaded.get("meta")
-    classes, palette = _named_classes(meta if isinstance(meta, Mapping) else {})
+    loaded = _plain(unpickle(path))
+    if loaded is None:
+        raise CheckpointError("it holds no named weights.")
+    classes, palette = _named_classes(_plain(loaded.get("meta")) or {})
     return Contents(_find_tensors(loaded), classes, palette)
 
 
-def _find_tensors(loaded: Mapping[Any, Any]) -> dict[str, Tensor]:
+def _plain(loaded: object) -> dict[Any, Any] | None:
+    """Copy what was loaded to a dictionary if it is one: a pickle may put attributes over its methods."""
+    return dict(dict.items(loaded)) if isinstance(loaded, dict) else None
+
+
+def _find_tensors(loaded: dict[Any, Any]) -> dict[str, Tensor]:
     """Find the state dict in what was loaded: under a usual name, or the whole of it."""
     for key in _WHERE_WEIGHTS_ARE:
-        inner = loaded.get(key)
-        if isinstance(inner, Mapping) and any(isinstance(value, Tensor) for value in inner.values()):
+        inner = _plain(loaded.get(key))
+        if inner and any(isinstance(value, Tensor) for value in inner.values()):
             loaded = inner
             break
-    tensors = {str(name): value for name, value in loaded.items() if isinstance(value, Tensor)}
+    # Detached by torch's own method, which leaves behind whatever attributes a pickle put over the tensor's.
+    tensors = {
+        name: Tensor.detach(value)
+        for name, value in loaded.items()
+        if isinstance(value, Tensor) and isinstance(name, str)
+    }
     if not tensors:
-        keys = ", ".join(repr(str(key)[:40]) for key in list(loaded)[:4]) or "nothing"
-        raise CheckpointError(f"it holds no weights, but {keys}.")
+        names = [name for name in loaded if isinstance(name, str)][:4]
+        raise CheckpointError(f"it holds no weights, but {', '.join(map(repr, names)) or 'nothing'}.")
     return tensors
 
 
-def _named_classes(meta: Mapping[Any, Any]) -> tuple[tuple[str, ...], tuple[Color, ...]]:
-    """Read class names and palette: `CLASSES` of mmsegmentation 0.x, `dataset_meta` of 1.x."""
-    meta = {str(key).lower(): value for key, value in meta.items()}
-    if isinstance(meta.get("dataset_meta"), Mapping):
-        meta = {str(key).lower(): value for key, value in meta["dataset_meta"].items()}
-    classes = meta.get("classes")
-    names = tuple(str(name) for name in classes) if isinstance(classes, list | tuple) else ()
+def _named_classes(meta: dict[Any, Any]) -> tuple[tuple[str, ...], tuple[Color, ...]]:
+    """Read class names and palette: `CLASSES` of mmsegmentation 0.x, `dataset_meta` of 1.x.
+
+    They are decoration: where they are no names or no colors, numbers and made-up colors serve as well.
+    """
+    meta = {name.lower(): value for name, value in meta.items() if isinstance(name, str)}
+    if (inner := _plain(meta.get("dataset_meta"))) is not None:
+        meta = {name.lower(): value for name, value in inner.items() if isinstance(name, str)}
+    names: tuple[str, ...] = ()
     try:
+        names = parse_names(meta.get("classes"))
         return names, parse_palette(meta.get("palette"), len(names))
     except CheckpointError:
-        return names, ()  # a palette is decoration: made-up colors serve as well
+        return names, ()
 
 
 def _with_hub_config(contents: Contents, path: Path) -> Contents:
     """Add the class names and grid sizes of the config.json that transformers writes beside its weights."""
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-        labels = {int(index): str(label) for index, label in config.get("id2label", {}).items()}
+        labels = {int(index): label for index, label in config.get("id2label", {}).items()}
+        classes = parse_names([labels[index] for index in sorted(labels)])
         scales = tuple(int(scale) for scale in config.get("pool_scales", ()))
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, ArithmeticError, AttributeError, RecursionError) as error:
         raise CheckpointError(
-            f"The file {path} beside the weights is damaged ({first_line(error)}): fetch it again."
+            printable(f"The file {path} beside the weights is damaged ({first_line(error)}): fetch it again.")
         ) from error
     if config.get("model_type") != "upernet":
         return contents
-    classes = tuple(labels[index] for index in sorted(labels))
     return replace(contents, classes=classes, pool_scales=scales)
 
 
-def _check_sizes(tensors: Mapping[str, Tensor]) -> None:
-    """Refuse tensors that repeat a few stored numbers: once used, they would fill the memory."""
+def _check_tensors(tensors: Mapping[str, Tensor]) -> None:
+    """Refuse tensors that repeat a few stored numbers, which fill the memory once used, and long names."""
     for name, tensor in tensors.items():
-        dense = tensor.layout == torch.strided
+        if len(name) > _LONGEST_NAME:
+            raise CheckpointError(f"a tensor's name has {len(name)} letters ({name[:40]}...): it is damaged.")
+        dense = not tensor.is_nested and tensor.layout == torch.strided and tensor.device.type == "cpu"
         if not dense or tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
             raise CheckpointError(f"its tensor {name} is larger than what is stored for it: it is damaged.")

@@ -11,6 +11,8 @@ import struct
 import tarfile
 import time
 import zipfile
+import zlib
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from support.models import tiny_model
 from torch import Tensor
 
 from swinviz.checkpoints import load, load_backbone, save
+from swinviz.checkpoints.archives import check_archive
 from swinviz.checkpoints.metadata import METADATA_KEY
 from swinviz.errors import CheckpointError
 from swinviz.segmenter import SwinUPerNet
@@ -323,6 +326,27 @@ class TestMalice:
             refused(path)
         assert time.process_time() - start < 5
 
+    @pytest.mark.parametrize(
+        "lie",
+        [
+            {"pool_scales": [1, 2, 3, 0]},
+            {"pool_scales": [1, 2, 3, float("inf")]},
+            {"pool_scales": [1] * 200_000},
+            {"pool_scales": 3},
+            {"id2label": []},
+            {"id2label": {"9" * 5000: "sky"}},
+            {"id2label": {"0": ["deep"]}},
+        ],
+    )
+    def test_a_false_description_beside_the_weights_is_refused(
+        self, files: dict[str, bytes], tmp_path: Path, lie: dict[str, Any]
+    ) -> None:
+        (tmp_path / "pytorch_model.bin").write_bytes(files[".pth"])
+        (tmp_path / "config.json").write_text(json.dumps({"model_type": "upernet"} | lie))
+        with limited_memory(0.5), pytest.raises(CheckpointError) as caught:
+            load(tmp_path)
+        assert len(str(caught.value)) < 1500
+
     @pytest.mark.parametrize("text", ["", "{", "[]", "3", "null", '{"classes": 3}', "[" * 100_000])
     def test_a_description_that_is_none_is_refused(
         self, files: dict[str, bytes], tmp_path: Path, text: str
@@ -370,3 +394,190 @@ class TestValues:
         with pytest.raises(CheckpointError, match="NaN"):
             load_backbone(model, path)
         assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+
+
+def entry(name: str, content: bytes, claimed: int, method: int, offset: int) -> tuple[bytes, bytes]:
+    """Local and central header of a zip entry, written by hand."""
+    encoded, crc = name.encode(), zlib.crc32(content)
+    packed = zlib.compress(content)[2:-4] if method else content
+    common = struct.pack("<HHHHHLLLHH", 20, 0, method, 0, 0, crc, len(packed), claimed, len(encoded), 0)
+    local = b"PK\x03\x04" + common + encoded + packed
+    central = b"PK\x01\x02" + struct.pack("<H", 20) + common + struct.pack("<HHHLL", 0, 0, 0, 0, offset)
+    return local, central + encoded
+
+
+class TestArchives:
+    def two_directories(self, sound: bytes, path: Path) -> None:
+        """One archive for readers that follow the end record's offset, another right before that record."""
+        with zipfile.ZipFile(io.BytesIO(sound)) as archive:
+            contents = {name: archive.read(name) for name in archive.namelist()}
+        body, directory, count = b"", b"", 0
+        for name, content in contents.items():
+            if name.endswith("data/0"):
+                content = bytes(50_000_000)
+            local, central = entry(name, content, len(content), 8 if len(content) > 10**6 else 0, len(body))
+            body, directory, count = body + local, directory + central, count + 1
+        harmless = b"".join(
+            entry(name, b"", 0, 0, 0)[1] for name in contents
+        )  # of the length of the other, as zipfile wants it
+        assert len(harmless) == len(directory)
+        end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, count, count, len(directory), len(body), 0)
+        path.write_bytes(body + directory + harmless + end)
+
+    def test_two_directories_under_one_end_record(self, files: dict[str, bytes], tmp_path: Path) -> None:
+        path = tmp_path / "two.pth"
+        self.two_directories(files[".pth"], path)
+        assert path.stat().st_size < 5_000_000
+        with zipfile.ZipFile(path) as archive:  # zipfile sees the harmless one; torch the other
+            assert not any(item.file_size for item in archive.infolist())
+        with limited_memory(0.5):
+            assert "do not meet" in refused(path)
+
+    def test_an_entry_that_is_compressed_a_little(self, files: dict[str, bytes], tmp_path: Path) -> None:
+        path = tmp_path / "packed.pth"
+        with (
+            zipfile.ZipFile(io.BytesIO(files[".pth"])) as sound,
+            zipfile.ZipFile(path, "w") as packed,
+        ):
+            for name in sound.namelist():
+                method = zipfile.ZIP_DEFLATED if name.endswith("byteorder") else zipfile.ZIP_STORED
+                packed.writestr(name, sound.read(name), method)
+        refused(path)
+
+    def test_a_comment_behind_the_end_record(self, files: dict[str, bytes], tmp_path: Path) -> None:
+        (tmp_path / "more.pth").write_bytes(files[".pth"] + b"more")
+        assert "end record is not at its end" in refused(tmp_path / "more.pth")
+
+    def test_a_pickle_in_front_of_an_archive_is_read_as_torch_reads_it(
+        self, files: dict[str, bytes], tmp_path: Path
+    ) -> None:
+        bomb = pickle.dumps(Calls(bytearray, 10**10), protocol=2)
+        (tmp_path / "both.pth").write_bytes(bomb + files[".pth"])
+        with limited_memory(0.5):
+            refused(tmp_path / "both.pth")
+
+    def test_many_entries_are_no_harm(self, tmp_path: Path) -> None:
+        many = {f"{number}": torch.zeros(1) for number in range(66_000)}  # more than 16 bits count
+        torch.save(many, tmp_path / "many.pth")
+        check_archive(tmp_path / "many.pth")
+
+
+class TestContents:
+    """Things that torch's restricted reader makes of a pickle, and that are no plain weights."""
+
+    def poisoned(self, files: dict[str, bytes], tmp_path: Path, **values: Any) -> Path:
+        state = torch.load(io.BytesIO(files[".pth"]), weights_only=True)
+        for name, value in values.items():
+            place, _, key = name.partition("__")
+            state[place] = state[place] | {key: value} if key else value
+        torch.save(state, tmp_path / "poisoned.pth")
+        return tmp_path / "poisoned.pth"
+
+    @pytest.mark.parametrize(
+        "tensor",
+        [
+            lambda: torch.zeros(2, device="meta"),
+            lambda: torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)]),
+            lambda: torch.zeros(3, 3).to_sparse(),
+            lambda: torch.quantize_per_tensor(torch.zeros(3), 0.1, 0, torch.qint8),
+        ],
+        ids=["meta", "nested", "sparse", "quantized"],
+    )
+    @pytest.mark.filterwarnings("ignore")
+    def test_tensors_that_are_not_plain(
+        self, files: dict[str, bytes], tmp_path: Path, tensor: Callable[[], Tensor]
+    ) -> None:
+        path = self.poisoned(files, tmp_path, **{"state_dict__decode_head.conv_seg.bias": tensor()})
+        assert "which plain weights never need" in refused(path)
+
+    @pytest.mark.parametrize("name", ["numel", "element_size", "float", "detach", "untyped_storage"])
+    def test_attributes_that_shadow_methods_of_tensors(
+        self, files: dict[str, bytes], tmp_path: Path, name: str
+    ) -> None:
+        tensor = torch.nn.Parameter(torch.zeros(5))
+        tensor.__dict__[name] = 3
+        path = self.poisoned(files, tmp_path, **{"state_dict__decode_head.conv_seg.bias": tensor})
+        assert load(path).head.classifier.bias.tolist() == [0.0] * 5
+
+    @pytest.mark.parametrize("name", ["get", "values", "keys", "__iter__"])
+    def test_attributes_that_shadow_methods_of_mappings(
+        self, files: dict[str, bytes], tmp_path: Path, name: str
+    ) -> None:
+        state = torch.load(io.BytesIO(files[".pth"]), weights_only=True)
+        for level in ("meta", "state_dict"):
+            state[level] = OrderedDict(state[level])
+            state[level].__dict__[name] = 3
+        whole = OrderedDict(state)
+        whole.__dict__[name] = 3
+        torch.save(whole, tmp_path / "shadow.pth")
+        assert load(tmp_path / "shadow.pth").config.num_classes == 5
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "backbone.stages." + "1" * 5_000 + ".blocks.0.attn.w_msa.qkv.weight",
+            "backbone.norm" + "1" * 5_000 + ".weight",
+            "decode_head.psp_modules." + "1" * 5_000 + ".1.conv.weight",
+            "x" * 5_000_000,
+            "\x1b[2J\x1b]0;owned\x07\u202e\n",
+        ],
+        ids=["stage", "norm", "grid", "five megabytes", "escapes"],
+    )
+    def test_names_that_are_no_names(self, files: dict[str, bytes], tmp_path: Path, name: str) -> None:
+        message = refused(
+            self.poisoned(files, tmp_path, **{f"state_dict__{name}": torch.zeros(2), "meta": {}})
+        )
+        assert message.isprintable()
+
+    def test_a_path_with_escapes_is_shown_escaped(self, tmp_path: Path) -> None:
+        path = tmp_path / "a\x1b[2Jb.pth"
+        path.write_bytes(b"x")
+        with pytest.raises(CheckpointError) as caught:
+            load(path)
+        assert str(caught.value).isprintable()
+
+    @pytest.mark.parametrize("depth", [60, 100_000])
+    @pytest.mark.parametrize("container", [b"\x86", b"]"], ids=["tuples", "lists"])
+    def test_class_names_that_are_nested_deep(self, tmp_path: Path, depth: int, container: bytes) -> None:
+        # {"meta": {"CLASSES": x}, "state_dict": {}}, where each x holds the next twice; once if very deep.
+        twice = b"q\x05h\x05\x86" if depth < 100 else b"\x85"
+        inner = b"]q\x05h\x05a" if container == b"]" else twice
+        values = b")" + inner * depth if container == b"\x86" else b"](" + b"](" * depth + b"e" * (depth + 1)
+        content = b"\x80\x02}(X\x04\x00\x00\x00meta}X\x07\x00\x00\x00CLASSES" + values + b"su."
+        path = tmp_path / "deep.pth"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("x/data.pkl", content)
+            archive.writestr("x/version", b"3\n")
+        start = time.process_time()
+        with limited_memory(0.5):
+            refused(path)
+        assert time.process_time() - start < 5
+
+    @pytest.mark.parametrize("classes", [[], (), [["a"]] * 5, [b"a"] * 5, "abcde", {}, 5, [None] * 5])
+    def test_class_lists_that_are_none_leave_numbered_classes(
+        self, files: dict[str, bytes], tmp_path: Path, classes: Any
+    ) -> None:
+        path = self.poisoned(files, tmp_path, meta__CLASSES=classes)
+        assert load(path).config.classes == tuple(f"class_{number}" for number in range(5))
+
+    @pytest.mark.parametrize(
+        "call", [Calls(bytearray, 10**9), Calls(torch.FloatTensor, 10**9)], ids=["bytearray", "FloatTensor"]
+    )
+    @pytest.mark.parametrize("legacy", [False, True])
+    def test_memory_made_by_a_call(
+        self, files: dict[str, bytes], tmp_path: Path, call: Any, legacy: bool
+    ) -> None:
+        path = tmp_path / "call.pth"
+        torch.save({"state_dict": {}, "x": call}, path, _use_new_zipfile_serialization=not legacy)
+        with limited_memory(0.5):
+            assert "which plain weights never need" in refused(path)
+
+    def test_keys_that_take_forever_to_hash(self, tmp_path: Path) -> None:
+        doubling = b"".join(b"q" + bytes([n]) + b"h" + bytes([n]) + b"\x86" for n in range(60))
+        path = tmp_path / "keys.pth"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("x/data.pkl", b"\x80\x02})" + doubling + b"K\x01s.")
+            archive.writestr("x/version", b"3\n")
+        start = time.process_time()
+        assert "nested" in refused(path)
+        assert time.process_time() - start < 5
