@@ -1,12 +1,27 @@
-"""Devices and number types by the names that a person gives them."""
+"""Devices and number types by the names that a person gives them, and the memory in use on a device."""
 
 from __future__ import annotations
 
 import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
 
 import torch
 
-__all__ = ["PRECISIONS", "best_device", "parse_device"]
+__all__ = [
+    "GB",
+    "PRECISIONS",
+    "best_device",
+    "device_name",
+    "parse_device",
+    "peak_memory",
+    "reset_peak_memory",
+]
+
+GB: Final = 2**30
+"""Bytes of a gigabyte, as the published table counts them."""
 
 PRECISIONS: dict[str, torch.dtype | None] = {
     "float32": None,
@@ -44,6 +59,38 @@ def parse_device(name: str | torch.device | None) -> torch.device:
     except (RuntimeError, AssertionError) as error:  # AssertionError: torch was built without it
         raise ValueError(f"there is no device {str(name)!r} on this machine: choose {_choices()}.") from error
     return _own_gpu() if device == torch.device("cuda") else device
+
+
+def reset_peak_memory(device: torch.device) -> None:
+    """Measure the peak of memory from now on."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    else:
+        # Another system than Linux, or a container that forbids it: then it is the peak since the start.
+        with suppress(OSError):
+            Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_memory(device: torch.device) -> float:
+    """Return the most memory in use since `reset_peak_memory`, in bytes; NaN where that is unknown."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    if sys.platform == "linux":
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return 1024.0 * int(line.split()[1])
+    if sys.platform == "darwin":
+        import resource  # Windows has no such module
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return float("nan")
+
+
+def device_name(device: torch.device) -> str:
+    """Return the name of a processor for reports."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type}, {torch.get_num_threads()} threads"
 
 
 def _own_gpu() -> torch.device:

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from swinviz.evaluation.cost import forget_peak, peak_memory
+from swinviz.devices import GB, peak_memory, reset_peak_memory
 
 __all__ = ["Benchmark", "Entry", "Run", "hold", "roof_gflops", "seconds_of", "shape_of"]
 
@@ -118,7 +118,7 @@ def hold(
         name: Entry(
             seconds=statistics.median(taken),
             speedup=statistics.median(a / b for a, b in zip(times[reference], taken, strict=True)),
-            memory_gb=memory[name] / 2**30,
+            memory_gb=memory[name] / GB,
             difference=differences[name],
         )
         for name, taken in times.items()
@@ -159,7 +159,7 @@ def seconds_of(run: Run, device: torch.device) -> float:
 def _watched(run: Run, device: torch.device) -> tuple[Tensor, float]:
     """A first turn, with what it needs once and keeps: its result, and the bytes beyond those before it."""
     _finish(device)
-    forget_peak(device)
+    reset_peak_memory(device)
     before = peak_memory(device)
     result = run()
     _finish(device)

@@ -21,8 +21,7 @@ from swinviz.benchmark import (
 )
 from swinviz.cli.common import DEVICE_HELP, output_folder
 from swinviz.data.labels import ADE20K_CLASSES
-from swinviz.devices import parse_device
-from swinviz.evaluation.cost import device_name
+from swinviz.devices import device_name, parse_device
 from swinviz.files import replacing
 from swinviz.presets import PRESETS, Preset, build
 from swinviz.segmenter import SwinUPerNet

@@ -10,6 +10,7 @@ from swinviz.devices import PRECISIONS
 __all__ = ["DEVICE_HELP", "add_model_arguments", "output_folder"]
 
 DEVICE_HELP = "cpu, cuda, cuda:1, mps; by default the best there is"
+"""Help text of `--device`."""
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:

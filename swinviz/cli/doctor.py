@@ -11,6 +11,7 @@ import torch
 
 import swinviz
 from swinviz.checkpoints import available, cache_folder
+from swinviz.devices import GB
 
 __all__ = ["add_arguments", "run"]
 
@@ -62,7 +63,7 @@ def _devices() -> list[str]:
     lines = [f"cpu              {os.cpu_count()} cores, torch uses {torch.get_num_threads()} threads"]
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
-        lines.append(f"cuda:{index}           {properties.name}, {properties.total_memory / 2**30:.0f} GiB")
+        lines.append(f"cuda:{index}           {properties.name}, {properties.total_memory / GB:.0f} GB")
     if torch.backends.mps.is_available():
         lines.append("mps              Apple GPU")
     return lines

@@ -9,19 +9,15 @@ from pathlib import Path
 
 from swinviz.checkpoints import load
 from swinviz.cli.common import add_model_arguments, output_folder
-from swinviz.data.ade20k import ADE20K
-from swinviz.data.folder import Folder
-from swinviz.data.pairs import LabeledImages
+from swinviz.data import LabeledImages, Scenes, open_dataset
 from swinviz.data.photos import PHOTO_DATASETS
-from swinviz.data.scenes import Scenes
 from swinviz.devices import PRECISIONS, parse_device
-from swinviz.errors import DatasetError
 from swinviz.evaluation import Report, evaluate, evaluate_photos, measure_cost
 from swinviz.files import replacing
 from swinviz.inference import MULTI_SCALE, InferenceOptions
 from swinviz.segmenter import SwinUPerNet
 
-__all__ = ["add_arguments", "open_dataset", "run"]
+__all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -141,28 +137,3 @@ def _write(
         with replacing(folder / f"{name}.png") as temporary:
             figure.savefig(temporary, dpi=150)
         print(folder / f"{name}.png")
-
-
-def open_dataset(root: str, split: str = "", *, strict: bool = True) -> LabeledImages:
-    """Open a data set by what its folder holds.
-
-    Args:
-        root: ADE20K's folder (images/ and annotations/), or one with images/ and masks/.
-        split: its part; by default ADE20K's validation, and all of a folder.
-        strict: refuse a data set with something wrong at once; False leaves that to `check`.
-
-    Raises:
-        DatasetError: the folder holds neither.
-    """
-    folder = Path(root)
-    for candidate in (folder, folder / "ADEChallengeData2016"):
-        if (candidate / "annotations").is_dir():
-            if split not in ("", "training", "validation"):
-                raise DatasetError(f"ADE20K has no split {split!r}: choose training or validation.")
-            return ADE20K(candidate, "training" if split == "training" else "validation", strict=strict)
-    if (folder / "masks").is_dir():
-        return Folder(folder, split, strict=strict)
-    raise DatasetError(
-        f"{root} is no data set: name ADE20K's folder (with images/ and annotations/) "
-        "or one with images/ and masks/."
-    )

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from swinviz.checkpoints import load, load_backbone
 from swinviz.cli.common import output_folder
-from swinviz.cli.evaluate import open_dataset
-from swinviz.data.ade20k import ADE20K
+from swinviz.data import ADE20K, open_dataset
 from swinviz.devices import PRECISIONS, parse_device
 from swinviz.evaluation import evaluate, evaluate_photos
 from swinviz.presets import PRESETS, Preset, build
@@ -66,7 +65,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     recipe.add_argument("--warmup", type=int, dest="warmup_iters", metavar="N", help="steps of warm-up")
     recipe.add_argument("--batch", type=int, dest="batch_size", metavar="N", help="images a step, in all")
     recipe.add_argument("--lr", type=float, dest="learning_rate", metavar="RATE", help="learning rate")
-    recipe.add_argument("--accumulate", type=int, metavar="N", help="parts a batch is cut into")
+    recipe.add_argument(
+        "--gradient-accumulation-steps", type=int, metavar="N", help="parts a batch is cut into"
+    )
     recipe.add_argument("--precision", choices=PRECISIONS, help="of the matrix products")
     recipe.add_argument(
         "--ema", type=float, dest="ema_decay", metavar="SHARE", help="moving average, 0 for none"
@@ -80,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     carried.add_argument(
         "--validate-every", type=int, default=0, metavar="N", help="steps (0: only at the end)"
     )
-    carried.add_argument("--recompute", action="store_true", help="less memory, more time")
+    carried.add_argument("--activation-checkpointing", action="store_true", help="less memory, more time")
     carried.add_argument("--compile", action="store_true", help="torch.compile: slow start, faster steps")
 
 
@@ -99,7 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
         save_every=arguments.save_every,
         validate_every=arguments.validate_every,
         workers=arguments.workers,
-        recompute=arguments.recompute,
+        activation_checkpointing=arguments.activation_checkpointing,
         compiled=arguments.compile,
     )
 
@@ -110,23 +111,23 @@ def run(arguments: argparse.Namespace) -> int:
             return {}
         return {"held-out mIoU": evaluate(model, task.held_out, boundary=False, progress=False).metrics.miou}
 
-    with distributed_context(arguments.device) as team:
-        outcome = train(
+    with distributed_context(arguments.device) as context:
+        result = train(
             task.seeded_model(),
             task.dataset,
             task.transform,
             task.recipe,
             options,
-            watchers=_watchers(folder),
+            callbacks=_callbacks(folder),
             validation=measure,
-            team=team,
+            context=context,
             loss=task.loss,
         )
-        scores = measure(outcome.model) if outcome.finished else {}
-        if not team.is_main:
+        scores = measure(result.model) if result.finished else {}
+        if not context.is_main:
             return 0
-    if not outcome.finished:
-        print(f"stopped and saved after step {outcome.steps}; the same command goes on from there.")
+    if not result.finished:
+        print(f"stopped and saved after step {result.steps}; the same command goes on from there.")
         return 130
     print(folder / "model.safetensors", *(f"{name} {value:.4f}" for name, value in scores.items()))
     return 0
@@ -205,10 +206,10 @@ def _with_changes(task: Task, arguments: argparse.Namespace) -> Task:
     return replace(task, recipe=replace(task.recipe, **changes), transform=transform)
 
 
-def _watchers(folder: Path) -> list[Callback]:
-    watchers: list[Callback] = [ProgressBar(), JsonLines(folder / "log.jsonl")]
+def _callbacks(folder: Path) -> list[Callback]:
+    callbacks: list[Callback] = [ProgressBar(), JsonLines(folder / "log.jsonl")]
     try:
-        watchers.append(TensorBoard(folder / "tensorboard"))
+        callbacks.append(TensorBoard(folder / "tensorboard"))
     except ImportError:
         log.debug("TensorBoard is not installed; %s has the same figures.", folder / "log.jsonl")
-    return watchers
+    return callbacks

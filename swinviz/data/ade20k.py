@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from swinviz.data.dataset import IGNORE_INDEX
 from swinviz.data.labels import ADE20K_CLASSES, ADE20K_PALETTE
-from swinviz.data.pairs import IGNORE_INDEX, LabeledImages, indices, require_folder
+from swinviz.data.pairs import LabeledImages, indices, require_folder
 from swinviz.errors import DatasetError
 
 __all__ = ["ADE20K", "reduce_zero_label"]

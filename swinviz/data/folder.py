@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm.auto import tqdm
 
-from swinviz.data.pairs import IGNORE_INDEX, LabeledImages, indices, read_mask, require_folder
+from swinviz.data.dataset import IGNORE_INDEX
+from swinviz.data.pairs import LabeledImages, indices, read_mask, require_folder
 from swinviz.errors import DatasetError
 from swinviz.model.config import Color, distinct_palette
 

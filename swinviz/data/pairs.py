@@ -14,25 +14,18 @@ from PIL import Image
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
+from swinviz.data.dataset import IGNORE_INDEX, Sample
 from swinviz.errors import DatasetError, ImageError
 from swinviz.images import MAX_PIXELS, read_image
 from swinviz.model.config import Color
 
 __all__ = [
-    "IGNORE_INDEX",
     "DatasetCheck",
     "LabeledImages",
-    "Sample",
     "indices",
     "read_mask",
     "require_folder",
 ]
-
-Sample = tuple[NDArray[np.uint8], NDArray[np.uint8]]
-"""An image (H, W, 3) and its labels (H, W), where `IGNORE_INDEX` counts for nothing."""
-
-IGNORE_INDEX = 255
-"""Label of pixels that are neither learned from nor measured."""
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".gif")

@@ -26,7 +26,7 @@ guesses; for those, load one of the published models.
 """
 
 _OUTDOOR = """
-**It knows the outdoors.** It was trained on about 1,400 labeled photographs of streets, facades and landscapes.
+**It knows the outdoors.** It learned from about 1,400 labeled photographs of streets, facades and landscapes.
 Rooms, close-ups and things seldom seen outdoors it does not know; where its confidence is low, pixels are
 hatched as unsure. Its weights are for non-commercial research, as the photographs are. Do not decide about
 people by what it says.

@@ -5,7 +5,7 @@ from swinviz.evaluation.metrics import ConfusionCounts, Metrics
 from swinviz.evaluation.partial import ImageScore, PartialResult
 from swinviz.evaluation.photos import PhotoReport, calibration_error, evaluate_photos
 from swinviz.evaluation.report import Report
-from swinviz.evaluation.run import LabeledDataset, evaluate
+from swinviz.evaluation.run import evaluate
 from swinviz.evaluation.window_borders import BorderAccuracy, border_accuracy, border_distance
 
 __all__ = [
@@ -13,7 +13,6 @@ __all__ = [
     "ConfusionCounts",
     "Cost",
     "ImageScore",
-    "LabeledDataset",
     "Metrics",
     "PartialResult",
     "PhotoReport",

@@ -5,32 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Protocol
 
-from swinviz.data.pairs import Sample
-from swinviz.model.config import Color
+from swinviz.data.dataset import LabeledDataset, Sample
 
-__all__ = ["LabeledDataset", "name_of", "prefetched"]
-
-
-class LabeledDataset(Protocol):
-    """What can be evaluated on: images (H, W, 3) with labels (H, W), where 255 counts for nothing.
-
-    It may also have `name(index)`, which reports then use.
-    """
-
-    classes: tuple[str, ...]
-    palette: tuple[Color, ...]
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int, /) -> Sample: ...
-
-
-def name_of(dataset: LabeledDataset, index: int) -> str:
-    """What the data set calls an item; its number if it has no names."""
-    name = getattr(dataset, "name", None)
-    return str(name(index)) if callable(name) else str(index)
+__all__ = ["prefetched"]
 
 
 def prefetched(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from swinviz.data.pairs import IGNORE_INDEX
+from swinviz.data.dataset import IGNORE_INDEX
 from swinviz.errors import DatasetError
 from swinviz.evaluation.boundary_iou import boundary_band, boundary_width
 
@@ -81,8 +81,8 @@ class ConfusionCounts:
         belong to no class in truth and prediction alike.
 
         Args:
-            prediction: (H, W), from 0 to classes - 1.
-            truth: (H, W), the same or 255 for ignored.
+            prediction: (H, W), from 0 to classes - 1; any shape without boundaries.
+            truth: (H, W), the same, or 255 for ignored.
             classes: number K of classes.
             boundary: count the boundaries too.
 

@@ -22,7 +22,7 @@ from swinviz.inference import MULTI_SCALE, InferenceOptions
 from swinviz.presets import PRESETS
 
 if TYPE_CHECKING:
-    from swinviz.evaluation.loading import LabeledDataset
+    from swinviz.data import LabeledDataset
     from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["Report"]

@@ -17,16 +17,17 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
+from swinviz.data.dataset import LabeledDataset, name_of
+from swinviz.distributed import distributed_context
 from swinviz.errors import DatasetError
-from swinviz.evaluation.loading import LabeledDataset, name_of, prefetched
+from swinviz.evaluation.loading import prefetched
 from swinviz.evaluation.metrics import ConfusionCounts
 from swinviz.evaluation.partial import ImageScore, PartialResult, Shards
-from swinviz.evaluation.processes import process_group
 from swinviz.evaluation.report import Report
 from swinviz.inference import InferenceOptions, Segmentation
 from swinviz.segmenter import SwinUPerNet
 
-__all__ = ["LabeledDataset", "evaluate"]
+__all__ = ["evaluate"]
 
 _logger = logging.getLogger(__name__)
 
@@ -71,35 +72,34 @@ def evaluate(
     options = options or InferenceOptions()
     count = min(len(dataset), limit if limit is not None else len(dataset))
     _require_same_classes(model, dataset, count)
-    with process_group() as processes, _evaluating(model):
+    with distributed_context("cpu") as context, _evaluating(model):
         shards = _shards(state, model, dataset, options, boundary) if state is not None else None
-        is_first = processes.rank == 0
         nothing = PartialResult(ConfusionCounts.empty(model.config.num_classes))
-        before = shards.read(model.config.num_classes) if shards and is_first else nothing
-        before = processes.from_first(before)
-        run = processes.from_first(f"{time.time_ns():020}-{secrets.token_hex(4)}")
+        before = shards.read(model.config.num_classes) if shards and context.is_main else nothing
+        before = context.broadcast(before)
+        run = context.broadcast(f"{time.time_ns():020}-{secrets.token_hex(4)}")
         done = {image.number for image in before.images if image.number < count}
         if len(done) < len(before.images):
             raise DatasetError(
                 f"the state covers {len(before.images)} images, more than the limit of {count}: choose "
                 "another folder for it."
             )
-        mine = [index for index in range(count) if index not in done][processes.rank :: processes.count]
-        counter = _Counter(model, dataset, options, boundary, shards, f"{run}-{processes.rank}", save_every)
+        mine = [index for index in range(count) if index not in done][context.rank :: context.world_size]
+        counter = _Counter(model, dataset, options, boundary, shards, f"{run}-{context.rank}", save_every)
         with tqdm(
-            total=len(mine) + len(done) // processes.count,
-            initial=len(done) // processes.count,
+            total=len(mine) + len(done) // context.world_size,
+            initial=len(done) // context.world_size,
             desc="evaluating",
             unit="image",
-            disable=not (progress and is_first),
+            disable=not (progress and context.is_main),
         ) as bar:
             for measured in counter.count(mine, threads):
                 bar.update()
                 bar.set_postfix(accuracy=f"{100 * measured.images[-1].aacc:.1f} %", refresh=False)
-        for other in processes.gather(counter.measured):
+        for other in context.gather(counter.measured):
             before.add(other)
     before.images.sort()
-    return Report.of(before, model, dataset, options, processes.count)
+    return Report.of(before, model, dataset, options, context.world_size)
 
 
 @dataclass

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from swinviz.data.pairs import IGNORE_INDEX
-from swinviz.evaluation.loading import LabeledDataset, prefetched
+from swinviz.data.dataset import IGNORE_INDEX, LabeledDataset
+from swinviz.evaluation.loading import prefetched
 from swinviz.images import keep_ratio_size
 from swinviz.inference import InferenceOptions
 from swinviz.model.geometry import WindowGeometry

@@ -147,7 +147,7 @@ class PatchEmbed(nn.Module):
         """Embed (B, 3, H, W) as (B, ceil(H/4), ceil(W/4), C); sizes are padded to multiples of 4."""
         height, width = images.shape[-2:]
         if height % 4 or width % 4:
-            images = F.pad(images, (0, -width % 4, 0, -height % 4))
+            images = F.pad(images, (0, (4 - width % 4) % 4, 0, (4 - height % 4) % 4))
         x = self.proj(images).permute(0, 2, 3, 1)  # B H W C
         return self.output(self.norm(x))
 

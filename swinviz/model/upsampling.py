@@ -23,7 +23,7 @@ def bilinear_matrix(
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
 ) -> Tensor:
-    """Matrix that resizes one axis as `upsample` does: bilinear resizing is linear, axis by axis.
+    """Make the matrix that resizes one axis as `upsample` does: bilinear resizing is linear by axis.
 
     Args:
         length: entries of the axis before.
@@ -33,7 +33,7 @@ def bilinear_matrix(
         device: where it is made.
 
     Returns:
-        (sizes[-1], length), or as many columns as were wanted; each row holds the weights of one resized
+        (S, length), S the last size, or only the columns asked for; each row holds the weights of one resized
         entry, which sum to 1 over all columns.
 
     >>> bilinear_matrix(2, 4).tolist()

@@ -10,12 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from swinviz.data.pairs import IGNORE_INDEX
+from swinviz.data.dataset import IGNORE_INDEX
 from swinviz.model.config import Color
 from swinviz.plots.style import HEAT, OKABE_ITO, caption, color_bar, panels, plain, show_image
 
 if TYPE_CHECKING:
-    from swinviz.evaluation import BorderAccuracy, ImageScore, LabeledDataset, Report
+    from swinviz.data import LabeledDataset
+    from swinviz.evaluation import BorderAccuracy, ImageScore, Report
     from swinviz.inference import InferenceOptions
     from swinviz.segmenter import SwinUPerNet
 

@@ -33,7 +33,7 @@ class Snapshot:
 
 @dataclass
 class LivePlot:
-    """A watcher that draws the run in a notebook cell, and draws it all the same where nobody looks.
+    """A callback that draws the run in a notebook cell, and draws it all the same where nobody looks.
 
     Args:
         samples: a few images (H, W, 3) whose predictions are shown as they sharpen.
@@ -47,7 +47,7 @@ class LivePlot:
     samples: Sequence[Image] = ()
     every: int = 100
     rows: int = 5
-    moments: list[StepReport] = field(default_factory=list, init=False)
+    reports: list[StepReport] = field(default_factory=list, init=False)
     snapshots: list[Snapshot] = field(default_factory=list, init=False)
     figure: Figure = field(default_factory=Figure, init=False)
 
@@ -56,15 +56,15 @@ class LivePlot:
         self.max_iters, self.next = max_iters, first_step
         self.display = _notebook_display()
 
-    def step(self, moment: StepReport, model: SwinUPerNet) -> None:
-        """Remember the moment; draw if it is time."""
-        self.moments.append(moment)
-        if moment.step < self.next and moment.step + 1 < self.max_iters:
+    def step(self, report: StepReport, model: SwinUPerNet) -> None:
+        """Remember the report; draw if it is time."""
+        self.reports.append(report)
+        if report.step < self.next and report.step + 1 < self.max_iters:
             return
-        self.next = moment.step + self.every
+        self.next = report.step + self.every
         if self.samples:
-            self._look(moment.step, model)
-        self.figure = plot_run(self.moments, self.samples, self.snapshots, model.config.palette)
+            self._look(report.step, model)
+        self.figure = plot_run(self.reports, self.samples, self.snapshots, model.config.palette)
         if self.display is not None:
             self.display.update(self.figure)
 
@@ -84,7 +84,7 @@ class LivePlot:
 
 
 def plot_run(
-    moments: Sequence[StepReport],
+    reports: Sequence[StepReport],
     samples: Sequence[Image] = (),
     snapshots: Sequence[Snapshot] = (),
     palette: Sequence[Color] = (),
@@ -92,7 +92,7 @@ def plot_run(
     """Draw loss, mIoU and learning rate over the steps, and below them what became of some samples.
 
     Args:
-        moments: what a watcher was told.
+        reports: what a callback was told.
         samples: images (H, W, 3).
         snapshots: predictions for the samples, one row each.
         palette: RGB color (0..255) of each class.
@@ -102,12 +102,12 @@ def plot_run(
     curves, *pictures = figure.subfigures(
         2 if rows else 1, 1, height_ratios=[2.8, 1.25 * rows] if rows else None, squeeze=False
     )[:, 0]
-    steps = [moment.step for moment in moments]
+    steps = [report.step for report in reports]
     left, middle, right = curves.subplots(1, 3)
-    _curve(left, steps, [moment.loss for moment in moments], "loss")
-    _curve(middle, steps, [moment.miou for moment in moments], "mIoU of the batch (0 to 1)")
-    _mark_scores(middle, moments)
-    _curve(right, steps, [moment.rate for moment in moments], "learning rate", smooth=False)
+    _curve(left, steps, [report.loss for report in reports], "loss")
+    _curve(middle, steps, [report.miou for report in reports], "mIoU of the batch (0 to 1)")
+    _mark_scores(middle, reports)
+    _curve(right, steps, [report.lr for report in reports], "learning rate", smooth=False)
     for below in pictures:
         grid = below.subplots(rows, len(samples), squeeze=False)
         colors = np.array(palette, np.uint8)
@@ -132,11 +132,11 @@ def _curve(
     ax.plot(steps[window - 1 :], means, color=OKABE_ITO[0], linewidth=1.4)
 
 
-def _mark_scores(ax: Axes, moments: Sequence[StepReport]) -> None:
+def _mark_scores(ax: Axes, reports: Sequence[StepReport]) -> None:
     """Mark what the validation measured."""
-    names = sorted({name for moment in moments for name in moment.scores})
+    names = sorted({name for report in reports for name in report.scores})
     for name, color in zip(names, OKABE_ITO[1:], strict=False):
-        measured = [(moment.step, moment.scores[name]) for moment in moments if name in moment.scores]
+        measured = [(report.step, report.scores[name]) for report in reports if name in report.scores]
         ax.plot(*zip(*measured, strict=True), "o-", color=color, markersize=4, linewidth=1, label=name)
     if names:
         ax.legend(fontsize=7)

@@ -1,13 +1,13 @@
 """Training: the published recipe, on one laptop or many GPUs, that survives being killed.
 
-    outcome = train(build("nano", SCENE_CLASSES, SCENE_PALETTE), Scenes("train"), transform, RECIPES["nano"])
+    result = train(build("nano", SCENE_CLASSES, SCENE_PALETTE), Scenes("train"), transform, RECIPES["nano"])
 
-`recipe` says what is learned, `stream` from which data, `learner` how one step is taken, `loop` what happens
+`recipe` says what is learned, `stream` from which data, `step` how one step is taken, `loop` what happens
 between steps, `state` how a run is resumed, `watch` how it is watched, `distributed` how devices share it.
 """
 
+from swinviz.distributed import DistributedContext, distributed_context
 from swinviz.training.callbacks import Callback, JsonLines, ProgressBar, StepReport, TensorBoard
-from swinviz.training.distributed import DistributedContext, distributed_context
 from swinviz.training.loop import RunOptions, TrainResult, train
 from swinviz.training.recipe import RECIPES, Recipe
 from swinviz.training.step import NotANumberError

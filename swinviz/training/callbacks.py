@@ -1,20 +1,19 @@
-"""Watching a run: what a watcher is told, a progress bar, a JSON-lines log, TensorBoard."""
+"""Watching a run: what a callback is told, a progress bar, a JSON-lines log, TensorBoard."""
 
 from __future__ import annotations
 
 import json
 import logging
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from swinviz.evaluation.metrics import ConfusionCounts
 from swinviz.files import replacing
 from swinviz.segmenter import SwinUPerNet
 
@@ -25,7 +24,6 @@ __all__ = [
     "StepReport",
     "TensorBoard",
     "batch_miou",
-    "peak_memory_gb",
 ]
 
 _logger = logging.getLogger(__name__)
@@ -38,16 +36,16 @@ class StepReport:
     Attributes:
         step: the step, counted from 0.
         loss: of the step's batch.
-        rate: learning rate of the step.
+        lr: learning rate of the step.
         miou: mean intersection over union of the step's batch, over the classes in it, 0 to 1.
-        images_per_second: since the moment before.
-        memory_gb: largest memory so far, in gigabytes: the GPU's, or the process's on a CPU.
+        images_per_second: since the report before.
+        memory_gb: largest memory so far, in units of 2**30 bytes: the GPU's, or the process's on a CPU.
         scores: what the validation measured at this step, by name; empty at most steps.
     """
 
     step: int
     loss: float
-    rate: float
+    lr: float
     miou: float
     images_per_second: float
     memory_gb: float
@@ -60,7 +58,7 @@ class Callback(Protocol):
     def begin(self, first_step: int, max_iters: int) -> None:
         """The run starts, or goes on, with `first_step`."""
 
-    def step(self, moment: StepReport, model: SwinUPerNet) -> None:
+    def step(self, report: StepReport, model: SwinUPerNet) -> None:
         """A step worth telling is done; `model` is the one that would be saved now."""
 
     def end(self) -> None:
@@ -74,18 +72,18 @@ class ProgressBar:
         """Show the bar."""
         self.bar = tqdm(total=max_iters, initial=first_step, unit="step", dynamic_ncols=True)
 
-    def step(self, moment: StepReport, model: SwinUPerNet) -> None:
+    def step(self, report: StepReport, model: SwinUPerNet) -> None:
         """Move it."""
         figures = {
-            "loss": f"{moment.loss:.3f}",
-            "mIoU": f"{moment.miou:.3f}",
-            "images/s": f"{moment.images_per_second:.1f}",
-            "GB": f"{moment.memory_gb:.2f}",
+            "loss": f"{report.loss:.3f}",
+            "mIoU": f"{report.miou:.3f}",
+            "images/s": f"{report.images_per_second:.1f}",
+            "GB": f"{report.memory_gb:.2f}",
         }
         self.bar.set_postfix(
-            figures | {name: f"{value:.3f}" for name, value in moment.scores.items()}, refresh=False
+            figures | {name: f"{value:.3f}" for name, value in report.scores.items()}, refresh=False
         )
-        self.bar.update(moment.step + 1 - self.bar.n)
+        self.bar.update(report.step + 1 - self.bar.n)
 
     def end(self) -> None:
         """Leave it on the screen."""
@@ -93,7 +91,7 @@ class ProgressBar:
 
 
 class JsonLines:
-    """A text file with one JSON object a moment. A resumed run continues it without gaps or repetitions."""
+    """A text file with one JSON object a report. A resumed run continues it without gaps or repetitions."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -104,15 +102,15 @@ class JsonLines:
         with replacing(self.path) as temporary:
             temporary.write_text("".join(kept), encoding="utf-8")
 
-    def step(self, moment: StepReport, model: SwinUPerNet) -> None:
+    def step(self, report: StepReport, model: SwinUPerNet) -> None:
         """Append a line; a disk that is full costs the line and not the run."""
         try:
             with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(moment)) + "\n")
+                file.write(json.dumps(asdict(report)) + "\n")
         except OSError as error:
             _logger.warning(
                 "step %d could not be written to %s (%s); the run goes on.",
-                moment.step,
+                report.step,
                 self.path.name,
                 error,
             )
@@ -137,15 +135,15 @@ class TensorBoard:
         """Open the event file."""
         self.writer: Any = self.make_writer(str(self.folder), purge_step=first_step)
 
-    def step(self, moment: StepReport, model: SwinUPerNet) -> None:
-        """Write every figure of the moment; a disk that is full costs the curves and not the run."""
-        figures: dict[str, Any] = asdict(moment)
+    def step(self, report: StepReport, model: SwinUPerNet) -> None:
+        """Write every figure of the report; a disk that is full costs the curves and not the run."""
+        figures: dict[str, Any] = asdict(report)
         try:
             for name, value in (figures.pop("scores") | figures).items():
-                self.writer.add_scalar(name, value, moment.step)
+                self.writer.add_scalar(name, value, report.step)
         except OSError as error:
             _logger.warning(
-                "step %d could not be written to TensorBoard (%s); the run goes on.", moment.step, error
+                "step %d could not be written to TensorBoard (%s); the run goes on.", report.step, error
             )
 
     def end(self) -> None:
@@ -159,27 +157,10 @@ def batch_miou(logits: Tensor, labels: Tensor) -> float:
 
     Args:
         logits: (B, K, H, W).
-        labels: (B, H, W), 0 to K - 1; other values are ignored. All ignored gives nan.
+        labels: (B, H, W), 0 to K - 1, or 255 for ignored. All ignored gives nan.
     """
-    classes = logits.shape[1]
-    known = labels < classes
-    predicted, true = logits.argmax(dim=1)[known], labels[known]
-    pairs = torch.bincount(true * classes + predicted, minlength=classes**2).view(classes, classes)
-    intersection = pairs.diag()
-    union = pairs.sum(dim=0) + pairs.sum(dim=1) - intersection
-    return float((intersection[union > 0] / union[union > 0]).mean())
-
-
-def peak_memory_gb(device: torch.device) -> float:
-    """Largest memory used so far, in gigabytes: the GPU's, or the process's on a CPU (0 on Windows)."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 1e9
-    if sys.platform == "win32":
-        return 0.0
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kilobytes
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+    predicted, truth = logits.argmax(dim=1).cpu().numpy(), labels.cpu().numpy()
+    return ConfusionCounts.of(predicted, truth, logits.shape[1], boundary=False).metrics().miou
 
 
 def _steps(path: Path) -> Iterator[tuple[int, str]]:

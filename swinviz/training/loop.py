@@ -16,14 +16,16 @@ from types import FrameType
 from filelock import FileLock, Timeout
 
 from swinviz.checkpoints import save
+from swinviz.data.dataset import LabeledDataset
+from swinviz.devices import GB, peak_memory
+from swinviz.distributed import DistributedContext
 from swinviz.errors import SwinvizError
 from swinviz.segmenter import SwinUPerNet
-from swinviz.training.callbacks import Callback, StepReport, batch_miou, peak_memory_gb
-from swinviz.training.distributed import DistributedContext
+from swinviz.training.callbacks import Callback, StepReport, batch_miou
 from swinviz.training.recipe import PixelLoss, Recipe, pixel_loss
 from swinviz.training.state import TrainingState
-from swinviz.training.step import Step, TrainStep
-from swinviz.training.stream import LabeledData, Stream, Transform, batches
+from swinviz.training.step import StepResult, TrainStep
+from swinviz.training.stream import Stream, Transform, batches
 
 __all__ = ["RunOptions", "TrainResult", "Validation", "train"]
 
@@ -40,10 +42,10 @@ class RunOptions:
     Attributes:
         folder: where states and the model go; None keeps nothing.
         save_every: steps between saved states.
-        log_every: steps between moments that watchers are told of.
+        log_every: steps between reports that callbacks are told of.
         validate_every: steps between validations, a multiple of `log_every`; 0 for none.
         workers: processes that load and augment the data.
-        recompute: compute activations again in the backward pass: less memory, more time.
+        activation_checkpointing: compute activations again in the backward pass: less memory, more time.
         compiled: let torch.compile make steps faster, after a minute or more.
     """
 
@@ -52,7 +54,7 @@ class RunOptions:
     log_every: int = 10
     validate_every: int = 0
     workers: int = 0
-    recompute: bool = False
+    activation_checkpointing: bool = False
     compiled: bool = False
 
 
@@ -73,14 +75,14 @@ class TrainResult:
 
 def train(
     model: SwinUPerNet,
-    dataset: LabeledData,
+    dataset: LabeledDataset,
     transform: Transform | None,
     recipe: Recipe,
     options: RunOptions | None = None,
     *,
-    watchers: Sequence[Callback] = (),
+    callbacks: Sequence[Callback] = (),
     validation: Validation | None = None,
-    team: DistributedContext | None = None,
+    context: DistributedContext | None = None,
     loss: PixelLoss = pixel_loss,
 ) -> TrainResult:
     """Train a model, going on where an earlier run in the same folder stopped.
@@ -91,9 +93,9 @@ def train(
         transform: augmentation, after which all images have one size.
         recipe: what decides the weights.
         options: how it is carried out.
-        watchers: told of the run as it goes on.
+        callbacks: told of the run as it goes on.
         validation: measures the model every `options.validate_every` steps, in every process.
-        team: the processes that train together; by default this one, on the CPU.
+        context: the processes that train together; by default this one, on the CPU.
         loss: what is minimized; with another than cross entropy the batch's mIoU is not reported.
 
     Raises:
@@ -102,31 +104,42 @@ def train(
         SwinvizError: another process trains in the folder.
         ValueError: an empty data set, or a batch that does not divide.
     """
-    options, team = options or RunOptions(), team or DistributedContext()
-    learner = TrainStep(
-        model, recipe, team, recompute=options.recompute, compiled=options.compiled, loss=loss
+    options, context = options or RunOptions(), context or DistributedContext()
+    train_step = TrainStep(
+        model,
+        recipe,
+        context,
+        activation_checkpointing=options.activation_checkpointing,
+        compiled=options.compiled,
+        loss=loss,
     )
-    state, step = TrainingState(recipe, learner.parts), 0
+    state, step = TrainingState(recipe, train_step.parts), 0
     with ExitStack() as stack:
         if options.folder:
-            stack.enter_context(_locked(options.folder, team))
+            stack.enter_context(_locked(options.folder, context))
             step = state.resume(options.folder)
         stream = Stream(dataset, transform, recipe.seed)
-        loader = batches(stream, recipe, step, rank=team.rank, world=team.world, workers=options.workers)
-        parts, clock = iter(loader), _Clock(learner, step)
+        loader = batches(
+            stream, recipe, step, rank=context.rank, world_size=context.world_size, workers=options.workers
+        )
+        loaded, clock = iter(loader), _Clock(train_step, step)
         stopped = stack.enter_context(_signals())
-        tell = stack.enter_context(_watching(watchers if team.is_main else (), step, recipe))
+        tell = stack.enter_context(_calling_back(callbacks if context.is_main else (), step, recipe))
         stopping = False
         while step < recipe.max_iters and not stopping:
-            result = learner.step(step, parts)
+            result = train_step.run(step, loaded)
             step += 1
             if _due(step, options.log_every, recipe):
-                scores = _validate(learner, validation) if _due(step, options.validate_every, recipe) else {}
-                tell(clock.moment(step - 1, result, scores), learner.average)
-            stopping = team.any(stopped())  # asked once a step: all stop after the same one, and it is saved
+                scores = (
+                    _validate(train_step, validation) if _due(step, options.validate_every, recipe) else {}
+                )
+                tell(clock.report(step - 1, result, scores), train_step.average)
+            stopping = context.any(
+                stopped()
+            )  # asked once a step: all stop after the same one, and it is saved
             if _due(step, options.save_every, recipe) or stopping:
-                _keep(state, learner, options.folder, step)
-    return TrainResult(learner.average.eval(), step, step == recipe.max_iters)
+                _save(state, train_step, options.folder, step)
+    return TrainResult(train_step.average.eval(), step, step == recipe.max_iters)
 
 
 def _due(step: int, every: int, recipe: Recipe) -> bool:
@@ -134,21 +147,21 @@ def _due(step: int, every: int, recipe: Recipe) -> bool:
     return every > 0 and (step % every == 0 or step == recipe.max_iters)
 
 
-def _validate(learner: TrainStep, validation: Validation | None) -> dict[str, float]:
+def _validate(train_step: TrainStep, validation: Validation | None) -> dict[str, float]:
     if validation is None:
         return {}
-    scores = validation(learner.average.eval())
-    learner.model.train()  # the average may be the model itself
+    scores = validation(train_step.average.eval())
+    train_step.model.train()  # the average may be the model itself
     return scores
 
 
-def _keep(state: TrainingState, learner: TrainStep, folder: Path | None, step: int) -> None:
+def _save(state: TrainingState, train_step: TrainStep, folder: Path | None, step: int) -> None:
     """Save the state to go on from and the model to use; a full disk is reported but does not end the run."""
-    if folder is None or not learner.team.is_main:
+    if folder is None or not train_step.context.is_main:
         return
     try:
         state.save(folder, step)
-        save(learner.average, folder / "model.safetensors")
+        save(train_step.average, folder / "model.safetensors")
     except OSError as error:
         log.warning(
             "step %d could not be saved in %s (%s); the state before is still there.", step, folder, error
@@ -156,53 +169,53 @@ def _keep(state: TrainingState, learner: TrainStep, folder: Path | None, step: i
 
 
 class _Clock:
-    """Measures images a second from one moment to the next."""
+    """Measures images a second from one report to the next."""
 
-    def __init__(self, learner: TrainStep, step: int) -> None:
-        self.learner, self.step, self.time = learner, step - 1, time.perf_counter()
+    def __init__(self, train_step: TrainStep, step: int) -> None:
+        self.train_step, self.step, self.time = train_step, step - 1, time.perf_counter()
 
-    def moment(self, step: int, result: Step, scores: dict[str, float]) -> StepReport:
+    def report(self, step: int, result: StepResult, scores: dict[str, float]) -> StepReport:
         """Say what is known after a step."""
-        recipe, now = self.learner.recipe, time.perf_counter()
+        recipe, now = self.train_step.recipe, time.perf_counter()
         images_per_second = recipe.batch_size * (step - self.step) / (now - self.time)
         self.step, self.time = step, now
         return StepReport(
             step=step,
             loss=result.loss,
-            rate=recipe.rate(step),
-            miou=batch_miou(result.logits, result.labels) if self.learner.loss is pixel_loss else math.nan,
+            lr=recipe.lr(step),
+            miou=batch_miou(result.logits, result.labels) if self.train_step.loss is pixel_loss else math.nan,
             images_per_second=images_per_second,
-            memory_gb=peak_memory_gb(self.learner.team.device),
+            memory_gb=peak_memory(self.train_step.context.device) / GB,
             scores=scores,
         )
 
 
 @contextmanager
-def _watching(
-    watchers: Sequence[Callback], step: int, recipe: Recipe
+def _calling_back(
+    callbacks: Sequence[Callback], step: int, recipe: Recipe
 ) -> Iterator[Callable[[StepReport, SwinUPerNet], None]]:
-    """Begin and end all watchers, and give the function that tells them of a moment."""
+    """Begin and end all callbacks, and give the function that tells them of a report."""
 
-    def tell(moment: StepReport, model: SwinUPerNet) -> None:
-        for watcher in watchers:
-            watcher.step(moment, model)
+    def tell(report: StepReport, model: SwinUPerNet) -> None:
+        for callback in callbacks:
+            callback.step(report, model)
 
     with ExitStack() as stack:
-        for watcher in watchers:
-            watcher.begin(step, recipe.max_iters)
-            stack.callback(watcher.end)
+        for callback in callbacks:
+            callback.begin(step, recipe.max_iters)
+            stack.callback(callback.end)
         yield tell
 
 
 @contextmanager
-def _locked(folder: Path, team: DistributedContext) -> Iterator[None]:
+def _locked(folder: Path, context: DistributedContext) -> Iterator[None]:
     """Make a run's folder, and keep every other run out of it; the system opens the lock of a killed run.
 
     Raises:
         SwinvizError: another process trains there.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    if not team.is_main:
+    if not context.is_main:
         yield
         return
     try:

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from swinviz.data.pairs import IGNORE_INDEX
+from swinviz.data.dataset import IGNORE_INDEX
 from swinviz.devices import PRECISIONS
 from swinviz.segmenter import SwinUPerNet
 
@@ -35,7 +35,7 @@ class Recipe:
         max_iters: steps in all; the rate falls linearly to 0 at this step.
         batch_size: images a step, over all devices and all parts of an accumulated step.
         aux_weight: factor of the auxiliary head's loss.
-        accumulate: parts a batch is cut into, one after another, to need less memory.
+        gradient_accumulation_steps: parts a batch is cut into, one after another, to need less memory.
         precision: "float32", or "bfloat16" or "float16" (with a loss scaler) for mixed precision.
         ema_decay: if above 0, what is saved is a moving average of the weights that keeps this share a step.
         seed: decides the first weights, the order of the data, its augmentation, and dropout.
@@ -52,7 +52,7 @@ class Recipe:
     max_iters: int = 160_000
     batch_size: int = 16
     aux_weight: float = 0.4
-    accumulate: int = 1
+    gradient_accumulation_steps: int = 1
     precision: str = "float32"
     ema_decay: float = 0.0
     seed: int = 0
@@ -68,24 +68,25 @@ class Recipe:
                 f"batch_size is {self.batch_size}, but pyramid pooling cannot be trained with one image a "
                 "batch (batch normalization needs two values a channel): use at least 2."
             )
-        if self.accumulate < 1 or self.batch_size % self.accumulate:
+        if self.gradient_accumulation_steps < 1 or self.batch_size % self.gradient_accumulation_steps:
             raise ValueError(
-                f"a batch of {self.batch_size} does not divide into {self.accumulate} parts: "
-                "change batch_size or accumulate."
+                f"a batch of {self.batch_size} does not divide into "
+                f"{self.gradient_accumulation_steps} parts: "
+                "change batch_size or gradient_accumulation_steps."
             )
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision is {self.precision!r}: choose one of {', '.join(PRECISIONS)}.")
         if not 0.0 <= self.ema_decay < 1.0:
             raise ValueError(f"ema_decay is {self.ema_decay}: choose it from 0 up to, not including, 1.")
 
-    def rate(self, step: int) -> float:
+    def lr(self, step: int) -> float:
         """Return the learning rate of a step, counted from 0.
 
         The linear fall runs from step 0 and the warm-up scales it, so that the rate never quite reaches
         `learning_rate`. This is mmcv 0.x (mmcv/runner/hooks/lr_updater.py, policy "poly" of power 1 by
         iteration), which the published models were trained with; mmengine starts the fall after the warm-up.
 
-        >>> f"{Recipe().rate(0):.3g} {Recipe().rate(1500):.9g} {Recipe().rate(80_000):.3g}"
+        >>> f"{Recipe().lr(0):.3g} {Recipe().lr(1500):.9g} {Recipe().lr(80_000):.3g}"
         '6e-11 5.94375e-05 3e-05'
         """
         falling = self.learning_rate * (1 - step / self.max_iters)

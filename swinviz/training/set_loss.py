@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from swinviz.data.pairs import IGNORE_INDEX
+from swinviz.data.dataset import IGNORE_INDEX
 from swinviz.data.photos import ClassSets
 
 __all__ = ["CLASS_WEIGHTS", "SetLoss"]

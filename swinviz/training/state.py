@@ -1,7 +1,7 @@
 """Saving a run so that it goes on exactly as if it had never stopped.
 
-The rate, the data and all random numbers are functions of the step (see `Recipe.rate`, `Stream`,
-`learner.seed_step`), so a state is: the step, the weights and their average, the optimizer's moments and the
+The rate, the data and all random numbers are functions of the step (see `Recipe.lr`, `Stream`,
+`step.seed_step`), so a state is: the step, the weights and their average, the optimizer's moments and the
 loss scaler. A state is written beside its place and moved there when it is whole; the last two are kept. The
 checksums in it are compared before anything is loaded, which torch does not do.
 """

@@ -13,15 +13,16 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.checkpoint import checkpoint
 
+from swinviz.distributed import DistributedContext
 from swinviz.errors import SwinvizError
 from swinviz.model.geometry import WindowGeometry
 from swinviz.model.swin import SwinBlock
 from swinviz.segmenter import SwinUPerNet
-from swinviz.training.distributed import DistributedContext, synchronize_batch_norm
+from swinviz.training.batch_norm import synchronize_batch_norm
 from swinviz.training.recipe import Objective, PixelLoss, Recipe, make_optimizer, pixel_loss
-from swinviz.training.stream import Sample
+from swinviz.training.stream import TensorSample
 
-__all__ = ["NotANumberError", "Step", "TrainStep", "seed_step"]
+__all__ = ["NotANumberError", "StepResult", "TrainStep", "seed_step"]
 
 
 class NotANumberError(SwinvizError, ArithmeticError):
@@ -29,7 +30,7 @@ class NotANumberError(SwinvizError, ArithmeticError):
 
 
 @dataclass(frozen=True)
-class Step:
+class StepResult:
     """What came of a step.
 
     Attributes:
@@ -49,8 +50,8 @@ class TrainStep:
     Args:
         model: trained in place.
         recipe: how.
-        team: the processes that train together.
-        recompute: keep no activations inside the blocks, compute them again in the backward pass.
+        context: the processes that train together.
+        activation_checkpointing: keep no activations inside the blocks, but compute them again when needed.
         compiled: let torch.compile make it faster.
         loss: what is minimized.
     """
@@ -59,26 +60,26 @@ class TrainStep:
         self,
         model: SwinUPerNet,
         recipe: Recipe,
-        team: DistributedContext,
+        context: DistributedContext,
         *,
-        recompute: bool = False,
+        activation_checkpointing: bool = False,
         compiled: bool = False,
         loss: PixelLoss = pixel_loss,
     ) -> None:
         self.loss = loss
-        self.model = model.to(team.device).train()
-        self.recipe, self.team = recipe, team
+        self.model = model.to(context.device).train()
+        self.recipe, self.context = recipe, context
         self.average = copy.deepcopy(model).eval() if recipe.ema_decay else model
         self.optimizer = make_optimizer(model, recipe)
-        self.scaler = torch.amp.GradScaler(team.device.type, enabled=recipe.precision == "float16")
-        if team.world > 1:
+        self.scaler = torch.amp.GradScaler(context.device.type, enabled=recipe.precision == "float16")
+        if context.world_size > 1:
             synchronize_batch_norm(model)
-        if recompute:
-            recompute_blocks(model)
+        if activation_checkpointing:
+            checkpoint_activations(model)
         self.objective: Any = Objective(model, recipe.aux_weight, loss)
         if compiled:
             self.objective = torch.compile(self.objective)
-        if team.world > 1:
+        if context.world_size > 1:
             self.objective = DistributedDataParallel(self.objective)
 
     @property
@@ -87,31 +88,31 @@ class TrainStep:
         parts = {"model": self.model, "optimizer": self.optimizer, "scaler": self.scaler}
         return parts | ({"average": self.average} if self.recipe.ema_decay else {})
 
-    def step(self, step: int, parts: Iterator[Sample]) -> Step:
-        """Take step number `step` on the next batch.
+    def run(self, step: int, batches: Iterator[TensorSample]) -> StepResult:
+        """Take step number `step` on the next batches, one for each step of gradient accumulation.
 
         Raises:
             NotANumberError: the loss is not finite; the weights are still those before the step.
         """
-        recipe, device, dtype = self.recipe, self.team.device, self.recipe.autocast_dtype
-        seed_step(recipe.seed, step, self.team.rank)
+        recipe, device, dtype = self.recipe, self.context.device, self.recipe.autocast_dtype
+        seed_step(recipe.seed, step, self.context.rank)
         for group in self.optimizer.param_groups:
-            group["lr"] = recipe.rate(step)
+            group["lr"] = recipe.lr(step)
         total = torch.zeros((), device=device)
-        for _ in range(recipe.accumulate):
-            images, labels, names = next(parts)
+        for _ in range(recipe.gradient_accumulation_steps):
+            images, labels, names = next(batches)
             images, labels = images.to(device), labels.to(device)
             with torch.autocast(device.type, dtype, enabled=dtype is not None):
                 loss, logits = self.objective(images, labels)
             require_finite(loss.detach(), step, names, recipe)
-            self.scaler.scale(loss / recipe.accumulate).backward()
-            total += loss.detach() / recipe.accumulate
+            self.scaler.scale(loss / recipe.gradient_accumulation_steps).backward()
+            total += loss.detach() / recipe.gradient_accumulation_steps
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad()
         if recipe.ema_decay:
             average_into(self.average, self.model, recipe.ema_decay, step)
-        return Step(float(self.team.mean(total)), logits, labels)
+        return StepResult(float(self.context.mean(total)), logits, labels)
 
 
 def seed_step(seed: int, step: int, rank: int = 0) -> None:
@@ -137,7 +138,7 @@ def average_into(average: nn.Module, model: nn.Module, decay: float, step: int) 
                 mean.copy_(value)
 
 
-class RecomputedBlock(SwinBlock):
+class CheckpointedBlock(SwinBlock):
     """A block that keeps nothing but its input, and runs again in the backward pass (Chen et al. 2016)."""
 
     def forward(self, x: Tensor, geometry: WindowGeometry) -> Tensor:
@@ -147,11 +148,11 @@ class RecomputedBlock(SwinBlock):
         return checkpoint(super().forward, x, geometry, use_reentrant=False)
 
 
-def recompute_blocks(model: nn.Module) -> None:
+def checkpoint_activations(model: nn.Module) -> None:
     """Let every block of a model recompute its activations, keeping its names and weights."""
     for module in model.modules():
         if type(module) is SwinBlock:
-            module.__class__ = RecomputedBlock
+            module.__class__ = CheckpointedBlock
 
 
 def require_finite(loss: Tensor, step: int, names: Sequence[str], recipe: Recipe) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from swinviz.data.dataset import LabeledDataset, name_of
 from swinviz.images import normalize
 from swinviz.training.recipe import Recipe
 
-__all__ = ["LabeledData", "Sample", "Stream", "Transform", "batches", "index_at"]
+__all__ = ["Stream", "TensorSample", "Transform", "batches", "index_at"]
 
 Transform = Callable[
     [NDArray[np.uint8], NDArray[np.uint8], np.random.Generator], tuple[NDArray[np.uint8], NDArray[np.uint8]]
@@ -28,15 +29,7 @@ Transform = Callable[
 """Takes an image (H, W, 3), its labels (H, W) and a source of randomness; returns the augmented two."""
 
 
-class LabeledData(Protocol):
-    """A data set: image (H, W, 3) and labels (H, W), both uint8, by index."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int, /) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]: ...
-
-
-class Sample(NamedTuple):
+class TensorSample(NamedTuple):
     """One augmented sample, or a batch of them: then every field has a leading axis B.
 
     Attributes:
@@ -65,7 +58,7 @@ def index_at(position: int, length: int, seed: int) -> int:
     return int(_permutation(length, seed, epoch)[place])
 
 
-class Stream(Dataset[Sample]):
+class Stream(Dataset[TensorSample]):
     """A data set's samples by position, augmented.
 
     Args:
@@ -77,36 +70,32 @@ class Stream(Dataset[Sample]):
         ValueError: the data set is empty.
     """
 
-    def __init__(self, dataset: LabeledData, transform: Transform | None, seed: int) -> None:
+    def __init__(self, dataset: LabeledDataset, transform: Transform | None, seed: int) -> None:
         if not len(dataset):
             raise ValueError("the data set is empty: give at least two images, each with its labels.")
         self.dataset, self.transform, self.seed = dataset, transform, seed
 
-    def __getitem__(self, position: int) -> Sample:
+    def __getitem__(self, position: int) -> TensorSample:
         index = index_at(position, len(self.dataset), self.seed)
         image, labels = self.dataset[index]
         if self.transform is not None:
             # The 1 keeps this generator apart from the permutations', which are seeded by (seed, epoch).
             image, labels = self.transform(image, labels, np.random.default_rng((self.seed, position, 1)))
-        return Sample(
+        return TensorSample(
             normalize(np.ascontiguousarray(image)),
             torch.from_numpy(labels.astype(np.int64)),
-            self.name(index),
+            name_of(self.dataset, index),
         )
-
-    def name(self, index: int) -> str:
-        """Return what the data set calls one of its images."""
-        name: Any = getattr(self.dataset, "name", None)
-        return str(name(index)) if name is not None else f"sample {index}"
 
 
 class _Positions(Sampler[list[int]]):
     """The positions of each batch that one device reads, from one step on."""
 
-    def __init__(self, recipe: Recipe, start: int, rank: int, world: int) -> None:
-        self.parts = range(start * recipe.accumulate, recipe.max_iters * recipe.accumulate)
-        self.part_size = recipe.batch_size // recipe.accumulate
-        self.share = self.part_size // world
+    def __init__(self, recipe: Recipe, start: int, rank: int, world_size: int) -> None:
+        parts_per_step = recipe.gradient_accumulation_steps
+        self.parts = range(start * parts_per_step, recipe.max_iters * parts_per_step)
+        self.part_size = recipe.batch_size // parts_per_step
+        self.share = self.part_size // world_size
         self.rank = rank
 
     def __len__(self) -> int:
@@ -119,33 +108,34 @@ class _Positions(Sampler[list[int]]):
 
 
 def batches(
-    stream: Stream, recipe: Recipe, start: int = 0, *, rank: int = 0, world: int = 1, workers: int = 0
-) -> DataLoader[Sample]:
-    """Load what one device reads from step `start` to the end: `accumulate` batches a step.
+    stream: Stream, recipe: Recipe, start: int = 0, *, rank: int = 0, world_size: int = 1, workers: int = 0
+) -> DataLoader[TensorSample]:
+    """Load what one device reads from step `start` to the end: `gradient_accumulation_steps` batches a step.
 
     Args:
         stream: the data.
         recipe: gives batch size, parts and number of steps.
         start: first step.
         rank: number of this device.
-        world: number of devices.
+        world_size: number of devices.
         workers: processes that load and augment; 0 does it between the steps.
 
     Returns:
-        Iterable of batched `Sample`s.
+        Iterable of batched `TensorSample`s.
 
     Raises:
         ValueError: the batch does not divide among the devices, or is too small for its parts.
     """
-    part_size = recipe.batch_size // recipe.accumulate
-    if part_size % world:
+    parts = recipe.gradient_accumulation_steps
+    part_size = recipe.batch_size // parts
+    if part_size % world_size:
         raise ValueError(
-            f"{part_size} images at a time do not divide among {world} devices: "
-            "change batch_size or accumulate."
+            f"{part_size} images at a time do not divide among {world_size} devices: "
+            "change batch_size or gradient_accumulation_steps."
         )
     if part_size < 2:
         raise ValueError(
-            f"a batch of {recipe.batch_size} in {recipe.accumulate} parts leaves one image at a time, which "
+            f"a batch of {recipe.batch_size} in {parts} parts leaves one image at a time, which "
             "pyramid pooling cannot be trained with: use fewer parts or a larger batch."
         )
-    return DataLoader(stream, batch_sampler=_Positions(recipe, start, rank, world), num_workers=workers)
+    return DataLoader(stream, batch_sampler=_Positions(recipe, start, rank, world_size), num_workers=workers)

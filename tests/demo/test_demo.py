@@ -459,7 +459,7 @@ def test_running_out_of_memory_is_said_and_the_next_request_answered(
     file = tmp_path / "a.png"
     file.write_bytes(file_bytes(picture()))
     with monkeypatch.context() as patch:
-        patch.setattr("swinviz.demo.explorations.answer", full)
+        patch.setattr("swinviz.demo.explorations.handle", full)
         patch.setattr(SwinUPerNet, "segment", full)
         refused = client.post(address, content=b'{"name": "manifest"}')
         assert (refused.status_code, refused.text) == (503, OUT_OF_MEMORY)

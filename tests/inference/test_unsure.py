@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors import safe_open
-
 from support.models import tiny_model
+
 from swinviz.checkpoints import load, save
 from swinviz.inference import UNSURE_COLOR, Segmentation
 

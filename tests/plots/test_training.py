@@ -11,7 +11,7 @@ from swinviz.plots.training import LivePlot, plot_run
 from swinviz.training import StepReport
 
 
-def moments(count: int, loss: float = 1.0) -> list[StepReport]:
+def reports(count: int, loss: float = 1.0) -> list[StepReport]:
     return [
         StepReport(step, loss, 1e-3, 0.5, 10.0, 1.0, {"held-out": 0.6} if step == 3 else {})
         for step in range(count)
@@ -20,7 +20,7 @@ def moments(count: int, loss: float = 1.0) -> list[StepReport]:
 
 def test_headless_run_is_drawn_with_its_samples() -> None:
     live = LivePlot([Stripes()[0][0], Stripes()[1][0]], every=5, rows=3)
-    run(recipe=replace(RECIPE, max_iters=12), watchers=(live,))
+    run(recipe=replace(RECIPE, max_iters=12), callbacks=(live,))
     assert [snapshot.step for snapshot in live.snapshots] == [0, 5, 11]
     assert all(labels.shape == (32, 32) for snapshot in live.snapshots for labels in snapshot.labels)
     curves, pictures = live.figure.subfigs
@@ -30,20 +30,20 @@ def test_headless_run_is_drawn_with_its_samples() -> None:
 
 def test_thinning_keeps_the_first_and_the_last_row_of_samples() -> None:
     live = LivePlot([Stripes()[0][0]], every=1, rows=4)
-    run(recipe=replace(RECIPE, max_iters=12), watchers=(live,))
+    run(recipe=replace(RECIPE, max_iters=12), callbacks=(live,))
     assert len(live.snapshots) == 4
     assert (live.snapshots[0].step, live.snapshots[-1].step) == (0, 11)
 
 
 def test_running_mean_of_a_constant_is_that_constant_to_the_last_step() -> None:
-    figure = plot_run(moments(100, loss=2.0))
+    figure = plot_run(reports(100, loss=2.0))
     line = figure.subfigs[0].axes[0].lines[-1]
     np.testing.assert_allclose(line.get_ydata(), 2.0)
     assert line.get_xdata()[-1] == 99
 
 
 def test_validation_scores_are_marked_where_they_were_measured() -> None:
-    figure = plot_run(moments(10))
+    figure = plot_run(reports(10))
     middle = figure.subfigs[0].axes[1]
     assert middle.get_legend() is not None
     assert list(middle.lines[-1].get_xdata()) == [3]

@@ -13,12 +13,13 @@ import torch
 from support.models import tiny_config
 from support.training_runs import Stripes, noisy
 from swinviz import SwinUPerNet
+from swinviz.model.swin import DropPath
 from swinviz.training import DistributedContext, Recipe, RunOptions, distributed_context, train
 
 
 def without_chance(model: SwinUPerNet) -> SwinUPerNet:
     for module in model.modules():
-        if hasattr(module, "rate"):
+        if isinstance(module, DropPath):
             module.rate = 0.0
         if isinstance(module, torch.nn.Dropout2d):
             module.p = 0.0
@@ -35,9 +36,19 @@ def untrained() -> SwinUPerNet:
     return model
 
 
-def run(folder: Path | None, team: DistributedContext | None = None, accumulate: int = 1) -> SwinUPerNet:
-    recipe = Recipe(learning_rate=1e-3, warmup_iters=5, max_iters=20, batch_size=8, accumulate=accumulate)
-    return train(untrained(), Stripes(), noisy, recipe, RunOptions(folder, save_every=0), team=team).model
+def run(
+    folder: Path | None, context: DistributedContext | None = None, gradient_accumulation_steps: int = 1
+) -> SwinUPerNet:
+    recipe = Recipe(
+        learning_rate=1e-3,
+        warmup_iters=5,
+        max_iters=20,
+        batch_size=8,
+        gradient_accumulation_steps=gradient_accumulation_steps,
+    )
+    return train(
+        untrained(), Stripes(), noisy, recipe, RunOptions(folder, save_every=0), context=context
+    ).model
 
 
 if __name__ == "__main__":

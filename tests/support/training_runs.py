@@ -24,6 +24,9 @@ Array = NDArray[np.uint8]
 class Stripes:
     """Images whose left part is dark and whose right part is bright, and labels that say so."""
 
+    classes = ("dark", "bright", "brighter")
+    palette = ((0, 0, 0), (128, 128, 128), (255, 255, 255))
+
     def __init__(self, length: int = 10, size: int = 32) -> None:
         self.length, self.size = length, size
 
@@ -54,18 +57,18 @@ def run(
     folder: Path | None = None,
     recipe: Recipe = RECIPE,
     *,
-    watchers: tuple[Callback, ...] = (),
-    team: DistributedContext | None = None,
+    callbacks: tuple[Callback, ...] = (),
+    context: DistributedContext | None = None,
     steady: bool = False,
     **how: Any,
 ) -> TrainResult:
-    """Train the tiny model on stripes, telling watchers of every step.
+    """Train the tiny model on stripes, telling callbacks of every step.
 
     Args:
         folder: where states are saved; None saves none.
         recipe: how to learn.
-        watchers: who is told.
-        team: of processes.
+        callbacks: who is told.
+        context: of processes.
         steady: drop nothing at random.
         how: fields of `RunOptions`; by default a state is saved every 3 steps.
     """
@@ -76,11 +79,11 @@ def run(
         backbone, head = replace(config.backbone, drop_path_rate=0.0), replace(config.head, dropout=0.0)
         config = replace(config, backbone=backbone, head=head)
     model = SwinUPerNet(config)
-    return train(model, Stripes(), noisy, recipe, options, watchers=watchers, team=team)
+    return train(model, Stripes(), noisy, recipe, options, callbacks=callbacks, context=context)
 
 
-def weights(outcome: TrainResult) -> dict[str, torch.Tensor]:
-    return outcome.model.state_dict()
+def weights(result: TrainResult) -> dict[str, torch.Tensor]:
+    return result.model.state_dict()
 
 
 if __name__ == "__main__":
@@ -92,7 +95,7 @@ if __name__ == "__main__":
         long,
         save_every=2,
         workers=int(sys.argv[3]) if len(sys.argv) > 3 else 0,
-        watchers=(JsonLines(where / "log.jsonl"),),
+        callbacks=(JsonLines(where / "log.jsonl"),),
     )
     if done.finished:
         torch.save(weights(done), where / "final.pt")

@@ -72,7 +72,7 @@ def test_held_out_part_is_measured_at_the_end(
     ("arguments", "says"),
     [
         (["--batch", "1"], "at least 2"),
-        (["--batch", "6", "--accumulate", "4"], "does not divide into 4 parts"),
+        (["--batch", "6", "--gradient-accumulation-steps", "4"], "does not divide into 4 parts"),
         (["--model", "nothing.safetensors"], "nothing.safetensors"),
     ],
 )

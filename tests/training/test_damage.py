@@ -189,7 +189,7 @@ def test_a_damaged_line_of_the_log_does_not_block_resuming(
 
 def test_full_disk_costs_states_and_not_the_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The disk's refusal is real: torch and safetensors report it with errors of their own."""
-    run(tmp_path, save_every=6, watchers=(StopAfter(6),))
+    run(tmp_path, save_every=6, callbacks=(StopAfter(6),))
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with full_disk(20_000):
         assert run(tmp_path).finished
@@ -260,7 +260,7 @@ class TrainAgain:
         if report.step not in (0, 7):
             return
         with pytest.raises(SwinvizError) as refused:
-            run(self.folder, watchers=(JsonLines(self.folder / "log.jsonl"),))
+            run(self.folder, callbacks=(JsonLines(self.folder / "log.jsonl"),))
         self.refusals.append(str(refused.value))
 
     def end(self) -> None: ...
@@ -268,7 +268,7 @@ class TrainAgain:
 
 def test_two_trainers_in_one_folder_do_not_meet(tmp_path: Path) -> None:
     again = TrainAgain(tmp_path)
-    run(tmp_path, watchers=(again, JsonLines(tmp_path / "log.jsonl")))
+    run(tmp_path, callbacks=(again, JsonLines(tmp_path / "log.jsonl")))
     assert len(again.refusals) == 2
     assert "another process trains in" in again.refusals[0]
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]

@@ -9,11 +9,12 @@ import torch
 from support.models import tiny_config, tiny_model
 
 from swinviz import SwinUPerNet
+from swinviz.model.swin import DropPath
 from swinviz.presets import PRESETS
 from swinviz.training import RECIPES, DistributedContext, Recipe
 from swinviz.training.recipe import Objective, parameter_groups, pixel_loss
 from swinviz.training.step import TrainStep
-from swinviz.training.stream import Sample
+from swinviz.training.stream import TensorSample
 
 # 6e-5, falling linearly to 0 at 160,000, times (during 1,500 steps) 1e-6 growing linearly to 1:
 RATES = {
@@ -28,16 +29,16 @@ RATES = {
 }
 
 
-@pytest.mark.parametrize(("step", "rate"), RATES.items())
-def test_rate_at_a_step_is_the_published_one(step: int, rate: float) -> None:
-    assert Recipe().rate(step) == pytest.approx(rate, rel=1e-12)
+@pytest.mark.parametrize(("step", "lr"), RATES.items())
+def test_rate_at_a_step_is_the_published_one(step: int, lr: float) -> None:
+    assert Recipe().lr(step) == pytest.approx(lr, rel=1e-12)
 
 
 def test_defaults_are_the_published_recipe() -> None:
     recipe = RECIPES["published"]
     assert (recipe.learning_rate, recipe.betas, recipe.weight_decay) == (6e-5, (0.9, 0.999), 0.01)
     assert (recipe.max_iters, recipe.batch_size, recipe.aux_weight) == (160_000, 16, 0.4)
-    assert (recipe.accumulate, recipe.precision, recipe.ema_decay) == (1, "float32", 0.0)
+    assert (recipe.gradient_accumulation_steps, recipe.precision, recipe.ema_decay) == (1, "float32", 0.0)
 
 
 def test_norms_and_bias_tables_of_the_backbone_alone_escape_decay() -> None:
@@ -79,17 +80,17 @@ def test_auxiliary_head_counts_two_fifths_at_every_step(step: int) -> None:
             classifier.weight.zero_()
             classifier.bias.zero_()
     labels = torch.randint(0, 5, (2, 32, 32))
-    sample = Sample(torch.randn(2, 3, 32, 32), labels, "noise")
-    learner = TrainStep(model, Recipe(aux_weight=0.4, batch_size=2), DistributedContext())
+    sample = TensorSample(torch.randn(2, 3, 32, 32), labels, "noise")
+    train_step = TrainStep(model, Recipe(aux_weight=0.4, batch_size=2), DistributedContext())
     # Equal logits: the loss is ln 5 for each head, (1 + 0.4) ln 5 in all.
-    assert learner.step(step, iter([sample])).loss == pytest.approx(1.4 * math.log(5), rel=1e-6)
+    assert train_step.run(step, iter([sample])).loss == pytest.approx(1.4 * math.log(5), rel=1e-6)
 
 
 def test_first_step_moves_each_weight_as_adamw_does_by_hand() -> None:
     config = tiny_config()
     model = SwinUPerNet(config).train()
     for module in model.modules():  # no chance in the gradients
-        if hasattr(module, "rate"):
+        if isinstance(module, DropPath):
             module.rate = 0.0
         if isinstance(module, torch.nn.Dropout2d):
             module.p = 0.0
@@ -98,7 +99,7 @@ def test_first_step_moves_each_weight_as_adamw_does_by_hand() -> None:
     loss, _ = Objective(model, 0.4)(images, labels)
     gradients = dict(zip(before, torch.autograd.grad(loss, list(model.parameters())), strict=True))
     recipe = Recipe(batch_size=2, learning_rate=1e-2, weight_decay=0.1, warmup_iters=10, max_iters=100)
-    TrainStep(model, recipe, DistributedContext()).step(5, iter([Sample(images, labels, "noise")]))
+    TrainStep(model, recipe, DistributedContext()).run(5, iter([TensorSample(images, labels, "noise")]))
     rate = 1e-2 * 0.95 * 0.5000005
     for name, parameter in model.named_parameters():
         spared = name.startswith("backbone") and ("norm" in name or "bias_table" in name)
@@ -113,7 +114,7 @@ def test_first_step_moves_each_weight_as_adamw_does_by_hand() -> None:
     ("changes", "says"),
     [
         ({"batch_size": 1}, "at least 2"),
-        ({"batch_size": 16, "accumulate": 3}, "does not divide into 3 parts"),
+        ({"batch_size": 16, "gradient_accumulation_steps": 3}, "does not divide into 3 parts"),
         ({"precision": "int8"}, "bfloat16"),
         ({"max_iters": 0}, "at least 1"),
         ({"ema_decay": 1.0}, "below|not including"),

@@ -27,15 +27,15 @@ class PowerCutError(Exception):
 
 
 class StopAt:
-    """A watcher that ends the run at a step, by an exception or a signal."""
+    """A callback that ends the run at a step, by an exception or a signal."""
 
     def __init__(self, step: int, number: int = 0) -> None:
         self.last, self.number = step, number
 
     def begin(self, first_step: int, max_iters: int) -> None: ...
 
-    def step(self, moment: StepReport, model: SwinUPerNet) -> None:
-        if moment.step == self.last:
+    def step(self, report: StepReport, model: SwinUPerNet) -> None:
+        if report.step == self.last:
             if not self.number:
                 raise PowerCutError
             os.kill(os.getpid(), self.number)
@@ -58,11 +58,11 @@ def losses(folder: Path) -> list[tuple[int, float]]:
 def test_run_cut_off_at_a_step_ends_with_the_same_bits(tmp_path: Path, stop: int) -> None:
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     whole.mkdir(), cut.mkdir()
-    expected = run(whole, watchers=(JsonLines(whole / "log.jsonl"),))
+    expected = run(whole, callbacks=(JsonLines(whole / "log.jsonl"),))
     with pytest.raises(PowerCutError):
-        run(cut, watchers=(JsonLines(cut / "log.jsonl"), StopAt(stop)))
+        run(cut, callbacks=(JsonLines(cut / "log.jsonl"), StopAt(stop)))
     torch.rand(3)  # other use of the generator in between
-    resumed = run(cut, watchers=(JsonLines(cut / "log.jsonl"),))
+    resumed = run(cut, callbacks=(JsonLines(cut / "log.jsonl"),))
     assert_same(weights(resumed), weights(expected))
     assert losses(cut) == losses(whole)
     assert [step for step, _ in losses(cut)] == list(range(12))
@@ -70,8 +70,8 @@ def test_run_cut_off_at_a_step_ends_with_the_same_bits(tmp_path: Path, stop: int
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signal_saves_the_step_and_ends_the_run_in_order(tmp_path: Path, number: int) -> None:
-    outcome = run(tmp_path, save_every=100, watchers=(StopAt(4, number),))
-    assert (outcome.steps, outcome.finished) == (5, False)
+    result = run(tmp_path, save_every=100, callbacks=(StopAt(4, number),))
+    assert (result.steps, result.finished) == (5, False)
     assert [file.name for file in training.state.state_files(tmp_path)] == ["state-00000005.pt"]
     assert_same(weights(run(tmp_path)), weights(run()))
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
@@ -98,11 +98,11 @@ def test_damaged_state_is_passed_over_for_the_one_before(
 
 def test_newest_state_is_the_last_step_whatever_the_clock_says(tmp_path: Path) -> None:
     with pytest.raises(PowerCutError):
-        run(tmp_path, watchers=(StopAt(10),))
+        run(tmp_path, callbacks=(StopAt(10),))
     for file, year in zip(training.state.state_files(tmp_path), (1971, 2099), strict=True):
         seconds = (year - 1970) * 365 * 86400
         os.utime(file, (seconds, seconds))
-    run(tmp_path, watchers=(JsonLines(tmp_path / "log.jsonl"),))
+    run(tmp_path, callbacks=(JsonLines(tmp_path / "log.jsonl"),))
     assert losses(tmp_path)[0][0] == 9, "it went on from an older state"
 
 
@@ -142,7 +142,7 @@ def test_workers_change_nothing_in_the_weights() -> None:
 
 
 @pytest.mark.slow
-def test_killed_five_times_at_random_moments_gives_the_same_bits(tmp_path: Path) -> None:
+def test_killed_five_times_at_random_times_gives_the_same_bits(tmp_path: Path) -> None:
     """kill -9, which no handler sees, while steps are taken, states written and workers busy."""
     script, steps = Path(__file__).parents[1] / "support" / "training_runs.py", "60"
     whole, killed = tmp_path / "whole", tmp_path / "killed"

@@ -48,7 +48,7 @@ def test_the_same_image_is_augmented_anew_in_the_next_epoch() -> None:
 
 
 def test_processes_share_a_batch_without_overlap() -> None:
-    left, right = read(rank=0, world=2), read(rank=1, world=2)
+    left, right = read(rank=0, world_size=2), read(rank=1, world_size=2)
     joined = [
         tuple(torch.cat(pair) for pair in zip(a, b, strict=True)) for a, b in zip(left, right, strict=True)
     ]
@@ -56,7 +56,7 @@ def test_processes_share_a_batch_without_overlap() -> None:
 
 
 def test_parts_of_an_accumulated_batch_are_that_batch() -> None:
-    parts = read(recipe=replace(RECIPE, accumulate=2))
+    parts = read(recipe=replace(RECIPE, gradient_accumulation_steps=2))
     joined = [
         tuple(torch.cat(pair) for pair in zip(*two, strict=True))
         for two in zip(parts[::2], parts[1::2], strict=True)
@@ -92,12 +92,12 @@ def test_one_image_alone_can_be_trained_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("recipe", "world", "says"),
+    ("recipe", "world_size", "says"),
     [
         (Recipe(batch_size=6), 4, "do not divide among 4 devices"),
-        (Recipe(batch_size=4, accumulate=4), 1, "leaves one image at a time"),
+        (Recipe(batch_size=4, gradient_accumulation_steps=4), 1, "leaves one image at a time"),
     ],
 )
-def test_batch_that_cannot_be_shared_says_what_to_change(recipe: Recipe, world: int, says: str) -> None:
+def test_batch_that_cannot_be_shared_says_what_to_change(recipe: Recipe, world_size: int, says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        batches(Stream(Stripes(), noisy, seed=0), recipe, world=world)
+        batches(Stream(Stripes(), noisy, seed=0), recipe, world_size=world_size)

@@ -16,6 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import swinviz
 from swinviz import SwinUPerNet
+from swinviz.model.swin import DropPath
 from swinviz.training import (
     DistributedContext,
     JsonLines,
@@ -29,21 +30,21 @@ from swinviz.training.callbacks import TensorBoard, batch_miou
 from swinviz.training.classes import with_classes
 from swinviz.training.loop import Validation
 from swinviz.training.step import TrainStep, average_into
-from swinviz.training.stream import Sample
+from swinviz.training.stream import TensorSample
 
 
 class Notebook:
-    """A watcher that keeps everything it is told."""
+    """A callback that keeps everything it is told."""
 
     def __init__(self) -> None:
-        self.moments: list[StepReport] = []
+        self.reports: list[StepReport] = []
         self.calls: list[str] = []
 
     def begin(self, first_step: int, max_iters: int) -> None:
         self.calls.append(f"begin {first_step} {max_iters}")
 
-    def step(self, moment: StepReport, model: SwinUPerNet) -> None:
-        self.moments.append(moment)
+    def step(self, report: StepReport, model: SwinUPerNet) -> None:
+        self.reports.append(report)
 
     def end(self) -> None:
         self.calls.append("end")
@@ -51,26 +52,26 @@ class Notebook:
 
 def test_loss_falls_and_miou_rises_on_something_easy() -> None:
     seen = Notebook()
-    run(recipe=replace(RECIPE, max_iters=40, learning_rate=3e-3), watchers=(seen,))
-    first, last = seen.moments[:5], seen.moments[-5:]
+    run(recipe=replace(RECIPE, max_iters=40, learning_rate=3e-3), callbacks=(seen,))
+    first, last = seen.reports[:5], seen.reports[-5:]
     assert np.mean([m.loss for m in last]) < 0.75 * np.mean([m.loss for m in first])
     assert np.mean([m.miou for m in last]) > np.mean([m.miou for m in first]) + 0.2
     assert seen.calls == ["begin 0 40", "end"]
 
 
-def test_watchers_end_when_the_run_fails() -> None:
+def test_callbacks_end_when_the_run_fails() -> None:
     class Failing(Notebook):
-        def step(self, moment: StepReport, model: SwinUPerNet) -> None:
+        def step(self, report: StepReport, model: SwinUPerNet) -> None:
             raise RuntimeError
 
     failing = Failing()
     with pytest.raises(RuntimeError):
-        run(watchers=(failing,))
+        run(callbacks=(failing,))
     assert failing.calls[-1] == "end"
 
 
 def test_watching_changes_nothing(tmp_path: Path) -> None:
-    watched = run(watchers=(Notebook(), JsonLines(tmp_path / "log.jsonl"), ProgressBar()))
+    watched = run(callbacks=(Notebook(), JsonLines(tmp_path / "log.jsonl"), ProgressBar()))
     alone = run()
     assert all(
         torch.equal(a, b) for a, b in zip(weights(watched).values(), weights(alone).values(), strict=True)
@@ -79,21 +80,21 @@ def test_watching_changes_nothing(tmp_path: Path) -> None:
 
 def test_tensorboard_gets_every_figure_of_every_step(tmp_path: Path) -> None:
     seen = Notebook()
-    run(watchers=(seen, TensorBoard(tmp_path)))
+    run(callbacks=(seen, TensorBoard(tmp_path)))
     events = EventAccumulator(str(tmp_path)).Reload()
-    for name in ("loss", "rate", "miou", "images_per_second", "memory_gb"):
+    for name in ("loss", "lr", "miou", "images_per_second", "memory_gb"):
         written = [(event.step, event.value) for event in events.Scalars(name)]
-        assert written == [(m.step, pytest.approx(getattr(m, name), rel=1e-6)) for m in seen.moments], name
+        assert written == [(m.step, pytest.approx(getattr(m, name), rel=1e-6)) for m in seen.reports], name
 
 
 @pytest.mark.slow
 def test_a_compiled_run_loses_what_a_plain_one_loses() -> None:
     plain, compiled = Notebook(), Notebook()
     brief = replace(RECIPE, max_iters=3, warmup_iters=0, learning_rate=1e-4)
-    run(recipe=brief, steady=True, watchers=(plain,))
-    run(recipe=brief, steady=True, watchers=(compiled,), compiled=True)
+    run(recipe=brief, steady=True, callbacks=(plain,))
+    run(recipe=brief, steady=True, callbacks=(compiled,), compiled=True)
     torch.compiler.reset()
-    losses = [[moment.loss for moment in seen.moments] for seen in (plain, compiled)]
+    losses = [[report.loss for report in seen.reports] for seen in (plain, compiled)]
     assert losses[1][0] == pytest.approx(losses[0][0], abs=1e-4)
     # Then they drift apart: Adam's steps have the size of the rate even where a gradient is mere rounding.
     assert losses[1] == pytest.approx(losses[0], abs=0.1)
@@ -109,8 +110,8 @@ def test_validation_is_measured_when_due_and_the_model_trains_on() -> None:
     recipe = replace(RECIPE, ema_decay=0.0)
     options = RunOptions(log_every=1, validate_every=5)
     model = SwinUPerNet(tiny_config())
-    train(model, Stripes(), noisy, recipe, options, watchers=(seen,), validation=measure)
-    assert [moment.step for moment in seen.moments if moment.scores] == [4, 9, 11]
+    train(model, Stripes(), noisy, recipe, options, callbacks=(seen,), validation=measure)
+    assert [report.step for report in seen.reports if report.scores] == [4, 9, 11]
     assert modes == [False] * 3
 
 
@@ -125,10 +126,10 @@ def test_validation_leaves_the_model_training_and_its_weights_as_they_would_be()
         modes = []
 
         class Mode(Notebook):
-            def step(self, moment: StepReport, model: SwinUPerNet) -> None:
+            def step(self, report: StepReport, model: SwinUPerNet) -> None:
                 modes.append(model.training)
 
-        train(model, Stripes(), noisy, recipe, options, watchers=(Mode(),), validation=validation)
+        train(model, Stripes(), noisy, recipe, options, callbacks=(Mode(),), validation=validation)
         assert modes == [True] * 12
         return model.state_dict()
 
@@ -137,11 +138,11 @@ def test_validation_leaves_the_model_training_and_its_weights_as_they_would_be()
 
 
 def test_log_has_one_line_of_plain_numbers_a_moment(tmp_path: Path) -> None:
-    run(watchers=(JsonLines(tmp_path / "log.jsonl"),))
+    run(callbacks=(JsonLines(tmp_path / "log.jsonl"),))
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == list(range(12))
-    assert lines[0]["rate"] == pytest.approx(1e-3 * 1e-6)
-    assert {"loss", "rate", "miou", "images_per_second", "memory_gb"} <= lines[0].keys()
+    assert lines[0]["lr"] == pytest.approx(1e-3 * 1e-6)
+    assert {"loss", "lr", "miou", "images_per_second", "memory_gb"} <= lines[0].keys()
 
 
 def test_log_cut_off_in_a_line_is_mended(tmp_path: Path) -> None:
@@ -200,8 +201,8 @@ def test_image_without_labels_adds_nothing_and_breaks_nothing() -> None:
             return image, np.full_like(labels, 255)
 
     seen = Notebook()
-    train(SwinUPerNet(tiny_config()), Unlabeled(), noisy, RECIPE, RunOptions(log_every=1), watchers=(seen,))
-    assert all(moment.loss == 0.0 for moment in seen.moments)
+    train(SwinUPerNet(tiny_config()), Unlabeled(), noisy, RECIPE, RunOptions(log_every=1), callbacks=(seen,))
+    assert all(report.loss == 0.0 for report in seen.reports)
 
 
 def test_accumulating_parts_gives_the_gradient_of_the_whole_batch_where_norms_agree() -> None:
@@ -211,26 +212,32 @@ def test_accumulating_parts_gives_the_gradient_of_the_whole_batch_where_norms_ag
     half = torch.randn(2, 3, 32, 32)
     labels = torch.randint(0, 3, (2, 32, 32))
 
-    def after_a_step(batch: list[Sample], accumulate: int) -> dict[str, torch.Tensor]:
+    def after_a_step(batch: list[TensorSample], gradient_accumulation_steps: int) -> dict[str, torch.Tensor]:
         model = tiny_model()
         for module in model.modules():
-            if hasattr(module, "rate"):
+            if isinstance(module, DropPath):
                 module.rate = 0.0
             if isinstance(module, torch.nn.Dropout2d):
                 module.p = 0.0
-        recipe = replace(RECIPE, warmup_iters=0, accumulate=accumulate, ema_decay=0.0)
-        learner = TrainStep(model, recipe, DistributedContext())
-        learner.step(0, iter(batch))
-        return {name: learner.optimizer.state[p]["exp_avg"] for name, p in model.named_parameters()}
+        recipe = replace(
+            RECIPE, warmup_iters=0, gradient_accumulation_steps=gradient_accumulation_steps, ema_decay=0.0
+        )
+        train_step = TrainStep(model, recipe, DistributedContext())
+        train_step.run(0, iter(batch))
+        return {name: train_step.optimizer.state[p]["exp_avg"] for name, p in model.named_parameters()}
 
-    parts = after_a_step([Sample(half, labels, "a"), Sample(half, labels, "b")], accumulate=2)
-    whole = after_a_step([Sample(half.repeat(2, 1, 1, 1), labels.repeat(2, 1, 1), "ab")], accumulate=1)
+    parts = after_a_step(
+        [TensorSample(half, labels, "a"), TensorSample(half, labels, "b")], gradient_accumulation_steps=2
+    )
+    whole = after_a_step(
+        [TensorSample(half.repeat(2, 1, 1, 1), labels.repeat(2, 1, 1), "ab")], gradient_accumulation_steps=1
+    )
     for name in parts:
         torch.testing.assert_close(parts[name], whole[name], atol=1e-6, rtol=1e-3, msg=name)
 
 
 def test_recomputing_activations_changes_no_bit() -> None:
-    plain, recomputed = run(), run(recompute=True)
+    plain, recomputed = run(), run(activation_checkpointing=True)
     assert weights(plain).keys() == weights(recomputed).keys()
     for ours, theirs in zip(weights(plain).values(), weights(recomputed).values(), strict=True):
         assert torch.equal(ours, theirs)
@@ -239,10 +246,10 @@ def test_recomputing_activations_changes_no_bit() -> None:
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_mixed_precision_stays_near_float32(precision: str) -> None:
     full, mixed = Notebook(), Notebook()
-    run(watchers=(full,))
-    run(recipe=replace(RECIPE, precision=precision), watchers=(mixed,))
-    assert [m.loss for m in mixed.moments] == pytest.approx([m.loss for m in full.moments], rel=0.25)
-    assert [m.loss for m in mixed.moments] != [m.loss for m in full.moments]
+    run(callbacks=(full,))
+    run(recipe=replace(RECIPE, precision=precision), callbacks=(mixed,))
+    assert [m.loss for m in mixed.reports] == pytest.approx([m.loss for m in full.reports], rel=0.25)
+    assert [m.loss for m in mixed.reports] != [m.loss for m in full.reports]
 
 
 def test_average_is_the_weighted_mean_by_hand() -> None:
@@ -256,10 +263,10 @@ def test_average_is_the_weighted_mean_by_hand() -> None:
 
 
 def test_saved_model_is_the_average_and_can_be_loaded(tmp_path: Path) -> None:
-    outcome = run(tmp_path)
+    result = run(tmp_path)
     loaded = swinviz.checkpoints.load(tmp_path / "model.safetensors")
-    assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in weights(outcome).items())
-    assert not outcome.model.training
+    assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in weights(result).items())
+    assert not result.model.training
 
 
 class TestOtherClasses:

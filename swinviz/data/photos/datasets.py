@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from swinviz.data.pairs import IGNORE_INDEX, LabeledImages, indices
+from swinviz.data.dataset import IGNORE_INDEX
+from swinviz.data.pairs import LabeledImages, indices
 from swinviz.errors import DatasetError
 from swinviz.model.config import distinct_palette
 
@@ -149,7 +150,7 @@ class CamVid(PhotoDataset):
         return self.root / self.split, self.root / f"{self.split}annot"
 
     def colored(self, mask: Image.Image, name: str) -> NDArray[np.uint8]:
-        """Read the tutorial's numbers, in which 11 is no label."""
+        """Read the tutorial's numbers, in which 11 is no label, as labels (H, W)."""
         numbers = indices(mask, name)
         return self.numbered(
             Image.fromarray(np.where(numbers == len(self.classes), IGNORE_INDEX, numbers).astype(np.uint8)),

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from swinviz.data.pairs import IGNORE_INDEX
+from swinviz.data.dataset import IGNORE_INDEX
 from swinviz.data.photos.datasets import LabelMeFacade, PhotoDataset, StanfordBackground
 from swinviz.data.photos.sets import ClassSets
 

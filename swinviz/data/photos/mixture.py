@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from swinviz.data.pairs import Sample, read_mask
+from swinviz.data.dataset import Sample
+from swinviz.data.pairs import read_mask
 from swinviz.data.photos.classes import OUTDOOR_CLASSES, OUTDOOR_PALETTE
 from swinviz.data.photos.datasets import PHOTO_DATASETS, PhotoDataset
 from swinviz.data.photos.hints import set_labels

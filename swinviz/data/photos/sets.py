@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from swinviz.data.pairs import IGNORE_INDEX
+from swinviz.data.dataset import IGNORE_INDEX
 from swinviz.data.photos.classes import OUTDOOR_CLASSES
 
 __all__ = ["ClassSet", "ClassSets"]

@@ -9,15 +9,14 @@ grass is a field inside a fence.
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from swinviz.data.dataset import Sample
 from swinviz.data.scenes.classes import SCENE_CLASSES, SCENE_PALETTE
 from swinviz.data.scenes.compose import compose
 
 __all__ = ["SCENE_CLASSES", "SCENE_PALETTE", "Scenes", "scene"]
 
-Sample = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 _SPLITS = {"train": 0, "val": 1}
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from swinviz.data.pairs import IGNORE_INDEX
+from swinviz.data.dataset import IGNORE_INDEX
 from swinviz.data.transforms.camera import Camera, blur
 from swinviz.data.transforms.colors import Photometric, scale_saturation, turn_hue
 from swinviz.data.transforms.planes import Bytes, coin, to_bytes

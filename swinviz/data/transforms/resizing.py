@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from swinviz.data.pairs import IGNORE_INDEX
+from swinviz.data.dataset import IGNORE_INDEX
 from swinviz.data.transforms.planes import Bytes, Planes
 from swinviz.images import keep_ratio_size
 

@@ -43,7 +43,7 @@ class CachedBiasAttention(FusedAttention):
         cast(CachedBiasAttention, attention).bias_cache = {}
 
     def position_bias(self, geometry: WindowGeometry) -> Tensor:
-        """Return what `WindowAttention.position_bias` returns, from the cache unless its parts are read."""
+        """Return `WindowAttention.position_bias`, (nH, N, N) or (nW, nH, N, N), cached unless read."""
         table = self.relative_position_bias_table
         if self.bias.active or self.mask.active or torch.compiler.is_compiling():
             return super().position_bias(geometry)

@@ -47,7 +47,7 @@ class LowResFusion(Fusion):
         return fused
 
     def takes_winograd(self, level: Tensor, weight: Tensor) -> bool:
-        """True where upsampled levels are convolved with fewer products and more rounding: never here."""
+        """True where level (B, C, H, W) and weight (O, C, 3, 3) take fewer products, more rounding: never."""
         return False
 
 
