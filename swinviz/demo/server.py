@@ -11,6 +11,8 @@ from typing import Any
 
 import gradio as gr
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
@@ -106,7 +108,12 @@ _NO_DOCUMENTATION: dict[str, Any] = {"docs_url": None, "redoc_url": None, "opena
 def _routes(studio: DemoState) -> list[BaseRoute]:
     return [
         Mount(ASSETS_PATH, StaticFiles(directory=ASSETS), name="swinviz-assets"),
+        Route("/swinviz/explorer/explorer.js", _viewer),  # one request instead of thirty
         Mount("/swinviz/explorer", StaticFiles(directory=explorer.STATIC), name="swinviz-explorer"),
         Route(EXPLORE_PATH, explore_endpoint(studio.explorations, studio.slots), methods=["POST"]),
         WebSocketRoute(LIVE_PATH, live_endpoint(studio)),
     ]
+
+
+async def _viewer(_request: Request) -> Response:
+    return Response(explorer.script(), media_type="text/javascript")

@@ -1,4 +1,6 @@
 // What every canvas of the demo needs: bytes to pixels, labels to colors, pixels to screen and back.
+// Elements are made by the explorer's dom.js, which the server has beside this folder.
+export { download, make } from "../explorer/dom.js";
 
 /** Decode an image (a Blob or a data: address) without any color management: pixel values are data here. */
 export async function decode(source) {
@@ -88,23 +90,5 @@ export function pixelAt(canvas, event) {
   return x >= 0 && y >= 0 && x < canvas.width && y < canvas.height ? { x, y } : null;
 }
 
-/** Make an element: make("button", { class: "x", onclick }, "text" or children). Text is never parsed as HTML. */
-export function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (value !== false && value !== undefined) element.setAttribute(name, value === true ? "" : value);
-  }
-  element.append(...children);
-  return element;
-}
-
 export const rgb = (color) => `rgb(${color.join(" ")})`;
 export const percent = (share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
-
-/** Offer a Blob as a file. */
-export function save(blob, name) {
-  const link = make("a", { href: URL.createObjectURL(blob), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-}

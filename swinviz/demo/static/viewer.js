@@ -1,5 +1,5 @@
 // The segmentation viewer: a picture, what the model says each pixel is, and a legend that answers to clicks.
-import { channel, dataToBlob, decode, fit, make, paintLabels, pixelAt, save } from "./canvas.js";
+import { channel, dataToBlob, decode, download, fit, make, paintLabels, pixelAt } from "./canvas.js";
 import { makeLegend } from "./legend.js";
 
 /**
@@ -120,13 +120,13 @@ export function mount(root, onpoint) {
     spoken.textContent = describe(view.cursor);
   }
 
-  function downloadMask() { if (view.result) save(dataToBlob(view.result.labels), "mask.png"); }
-  function downloadOverlay() { if (view.result) canvas.toBlob((blob) => save(blob, "overlay.png"), "image/png"); }
+  function downloadMask() { if (view.result) download(dataToBlob(view.result.labels), "mask.png"); }
+  function downloadOverlay() { if (view.result) canvas.toBlob((blob) => download(blob, "overlay.png"), "image/png"); }
   function downloadShares() {
     if (!view.result) return;
     const { classes, shares, note: how } = view.result;
     const rows = shares.map(([index, share]) => ({ class: classes[index], index, share }));
-    save(new Blob([JSON.stringify({ note: how, shares: rows }, null, 2)], { type: "application/json" }), "shares.json");
+    download(new Blob([JSON.stringify({ note: how, shares: rows }, null, 2)], { type: "application/json" }), "shares.json");
   }
 
   return { show };

@@ -2,7 +2,6 @@
 
 /**
  * @import {Answer} from "./answers.js"
- * @import {Rgb} from "./colors.js"
  * @import {Borders} from "./geometry.js"
  * @import {Manifest} from "./view.js"
  * @import {Numbers} from "./wire_format.js"

@@ -1,8 +1,8 @@
 /** From state and answers to what is shown: pure, so that every panel draws the same moment. */
 
 /**
- * @import {Geometry, GeometryFields, TokenWeight} from "./geometry.js"
- * @import {Block, Shares} from "./rows.js"
+ * @import {Geometry, GeometryFields} from "./geometry.js"
+ * @import {Block} from "./rows.js"
  * @import {Part} from "./decompose.js"
  * @import {Rgb} from "./colors.js"
  * @import {Answer, Request} from "./answers.js"
