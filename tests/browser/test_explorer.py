@@ -544,7 +544,7 @@ def test_a_hover_over_swin_t_is_drawn_within_a_frame(tab: browser.Tab, live_swin
 # --- JupyterLab ---------------------------------------------------------------------------------------------
 
 CELL = """import sys; sys.path[:0] = {paths!r}
-from test_explorer_browser import small_model
+from test_explorer import small_model
 import numpy as np
 from swinviz.explorer import explore
 image = np.random.default_rng(0).integers(0, 256, (96, 122, 3), dtype=np.uint8)
@@ -561,7 +561,9 @@ KERNEL_READY = """() => {
 def lab(tmp_path: Path, repository: Path, serve: Callable[..., browser.Server]) -> str:
     root = tmp_path / "root"
     root.mkdir()
-    source = CELL.format(paths=[str(repository), str(repository / "tests")])
+    source = CELL.format(
+        paths=[str(repository), str(repository / "tests"), str(repository / "tests" / "browser")]
+    )
     cell = {
         "cell_type": "code",
         "execution_count": None,
