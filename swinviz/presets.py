@@ -142,7 +142,7 @@ _ROWS = (
         parameters=3_360_304,
         head=HeadConfig(channels=64, aux_channels=32),
         num_classes=18,
-        scale=(640, 288),
+        scale=(768, 288),
         license="non-commercial research",
         shipped=True,
         knows="Outdoor photographs: streets, buildings, landscapes. Rooms and close-ups it does not know.",

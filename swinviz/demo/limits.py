@@ -11,6 +11,7 @@ from typing import Any
 
 __all__ = [
     "MAX_PIXELS",
+    "MAX_SIDE",
     "MAX_UPLOAD_BYTES",
     "BusyError",
     "ComputeSlots",
@@ -23,6 +24,9 @@ MAX_UPLOAD_BYTES = 25 * 2**20
 
 MAX_PIXELS = 50_000_000
 """The largest picture that is decoded; its header is asked before."""
+
+MAX_SIDE = 20_000
+"""The longest side of a picture that is decoded, in pixels."""
 
 MAX_BODY_BYTES = MAX_UPLOAD_BYTES + 2**16  # a form around the file
 BODY_SECONDS = 60.0

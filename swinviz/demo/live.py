@@ -25,6 +25,7 @@ MAX_FRAME_BYTES = 2 * 2**20
 """The largest message that a live visitor may send."""
 
 _MAX_FRAME_PIXELS = 1280 * 960
+_MAX_FRAME_SIDE = 2048
 _NUMBER = struct.Struct("<I")
 _FAST = 1  # effort of PNG compression: labels are flat, so more would cost time and save little
 
@@ -146,7 +147,7 @@ class LiveStream:
         if len(message) < _NUMBER.size:
             raise ValueError("a frame begins with its number.")
         (number,) = _NUMBER.unpack_from(message)
-        image = read_image(message[_NUMBER.size :], max_pixels=_MAX_FRAME_PIXELS)
+        image = read_image(message[_NUMBER.size :], max_pixels=_MAX_FRAME_PIXELS, max_side=_MAX_FRAME_SIDE)
         height, width = image.shape[:2]
         settings, model = self._settings, self._model
         options = InferenceOptions(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from swinviz.data.scenes import scene
-from swinviz.demo.limits import MAX_PIXELS, MAX_UPLOAD_BYTES
+from swinviz.demo.limits import MAX_PIXELS, MAX_SIDE, MAX_UPLOAD_BYTES
 from swinviz.demo.refusal import Refusal
 from swinviz.errors import ImageError
 from swinviz.images import keep_ratio_size, read_image, resize
@@ -77,7 +77,7 @@ def open_picture(path: str | None, max_size: int) -> NDArray[np.uint8]:
     try:
         if file.stat().st_size > MAX_UPLOAD_BYTES:
             raise ImageError(f"it has more than {MAX_UPLOAD_BYTES // 2**20} MB; make it smaller")
-        image = read_image(file, max_pixels=MAX_PIXELS)
+        image = read_image(file, max_pixels=MAX_PIXELS, max_side=MAX_SIDE)
     except FileNotFoundError:
         raise Refusal("The picture is no longer here; please upload it again.", title="No picture") from None
     except ImageError as problem:

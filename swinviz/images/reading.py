@@ -1,19 +1,18 @@
 """Any image file or array to RGB bytes: what a person sees in a viewer, or one sentence that says why not.
 
-Files come from strangers. Only PIL's own decoders are used (none that calls another program), and the size
-in the header is looked at before a pixel is decoded.
+Files come from strangers. Only PIL's own decoders are used (none that calls another program), and a file's
+structure and the size in its header are looked at before a pixel is decoded.
 """
 
 from __future__ import annotations
 
 import io
-import logging
 import os
 import stat
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
@@ -22,8 +21,9 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from swinviz.errors import ImageError
+from swinviz.images.structure import check_exif, check_scans, check_structure
 
-__all__ = ["FORMATS", "MAX_PIXELS", "ImageLike", "read_image"]
+__all__ = ["FORMATS", "MAX_PIXELS", "MAX_SIDE", "ImageLike", "read_image"]
 
 ImageLike: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[Any]"
 """What `read_image` takes, and so everything that takes an image."""
@@ -32,10 +32,15 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP")
 """The formats that are read, by PIL's names."""
 
 MAX_PIXELS = 64_000_000
-"""The largest image read by default, in pixels: about 8000 x 8000, and 0.8 GB at the height of decoding."""
+"""The largest image read by default, in pixels: about 8000 x 8000."""
 
-_logger = logging.getLogger(__name__)
-_one_at_a_time = threading.Lock()
+MAX_SIDE = 40_000
+"""The longest side read by default, in pixels: thin strips cost as much as pictures at each step after."""
+
+_large_ones = threading.Lock()  # memory holds one image at the limit more easily than eight
+_LARGE = 16_000_000  # pixels
+_MOST_BYTES = 2**30  # of a file: 16 bytes a pixel at the limit
+_BAND = 2_000_000  # pixels put over white at a time
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -47,7 +52,9 @@ _UPRIGHT = {
 }
 
 
-def read_image(source: ImageLike, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+def read_image(
+    source: ImageLike, *, max_pixels: int = MAX_PIXELS, max_side: int = MAX_SIDE
+) -> NDArray[np.uint8]:
     """Read an image as RGB: upright, 8 bits a channel, transparency over white, an animation's first frame.
 
     Args:
@@ -56,6 +63,7 @@ def read_image(source: ImageLike, *, max_pixels: int = MAX_PIXELS) -> NDArray[np
             or other integers from 0 to 255.
         max_pixels: refuse a file or PIL image with more pixels than this, before decoding it. PIL has a limit
             of its own (`PIL.Image.MAX_IMAGE_PIXELS`), to be raised too for more than about 178 million.
+        max_side: refuse it likewise with a longer side than this, in pixels.
 
     Returns:
         (H, W, 3), a new array that the caller may change.
@@ -71,15 +79,15 @@ def read_image(source: ImageLike, *, max_pixels: int = MAX_PIXELS) -> NDArray[np
         return _from_array(source)
     if isinstance(source, Image.Image):
         with _decoding("the image"):
-            return _from_pil(source, "the image", max_pixels)
+            return _from_pil(source, "the image", (max_pixels, max_side))
     if isinstance(source, (str, os.PathLike)):
         path = Path(source)
         with _open(path) as file:
-            return _from_file(file, repr(path.name), max_pixels)
+            return _from_bytes(file.read(), repr(path.name), (max_pixels, max_side))
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return _from_file(io.BytesIO(source), "the image", max_pixels)
+        return _from_bytes(bytes(source), "the image", (max_pixels, max_side))
     if hasattr(source, "read"):
-        return _from_file(io.BytesIO(_contents(source)), "the image", max_pixels)
+        return _from_bytes(_contents(source), "the image", (max_pixels, max_side))
     raise ImageError(
         f"a {type(source).__name__} is not an image; give a path, a file's bytes, a PIL image or an array"
     )
@@ -92,6 +100,8 @@ def _open(path: Path) -> BinaryIO:
             raise ImageError(f"{path.name!r} is a folder, not an image; name a file in it")
         if not stat.S_ISREG(mode):  # a pipe would wait for ever, /dev/zero would never end
             raise ImageError(f"{path.name!r} is a device or a pipe, not an image file; save the image first")
+        if path.stat().st_size > _MOST_BYTES:
+            raise ImageError(f"{path.name!r} has more than {_MOST_BYTES // 2**20} MiB; make it smaller")
         return path.open("rb")
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ImageError(f"there is no file {str(path)!r}; check the path") from error
@@ -113,22 +123,19 @@ def _contents(file: BinaryIO) -> bytes:
     return contents
 
 
-def _from_file(file: BinaryIO, name: str, max_pixels: int) -> NDArray[np.uint8]:
-    if file.seek(0, io.SEEK_END) == 0:
+def _from_bytes(contents: bytes, name: str, limits: tuple[int, int]) -> NDArray[np.uint8]:
+    if not contents:
         raise ImageError(f"{name} is empty (0 bytes); export or download it again")
-    with _decoding(name), Image.open(file, formats=FORMATS) as image:
-        return _from_pil(image, name, max_pixels)
+    check_structure(contents, name)
+    with _decoding(name), Image.open(io.BytesIO(contents), formats=FORMATS) as image:
+        check_scans(contents, image.width * image.height, name)
+        return _from_pil(image, name, limits)
 
 
 @contextmanager
 def _decoding(name: str) -> Iterator[None]:
-    """Turn whatever PIL raises into an ImageError, and its warnings into log lines.
-
-    One thread at a time: Python's warning filters are shared by all threads, and a server's memory holds one
-    image at the limit more easily than eight.
-    """
-    with _one_at_a_time, warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    """Turn whatever PIL raises into an ImageError, and silence its warnings."""
+    with _quiet:
         try:
             yield
         except ImageError:
@@ -146,19 +153,56 @@ def _decoding(name: str) -> Iterator[None]:
             raise ImageError(
                 f"{name} is truncated or damaged ({reason}); export or download it again"
             ) from error
-        finally:
-            for warning in caught:
-                _logger.debug("%s: %s", name, warning.message)
 
 
-def _from_pil(image: Image.Image, name: str, max_pixels: int) -> NDArray[np.uint8]:
+class _Quiet:
+    """Silence for PIL's warnings while any thread decodes: Python's warning filters belong to all threads."""
+
+    def __init__(self) -> None:
+        self._lock, self._threads = threading.Lock(), 0
+        self._saved = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._threads == 0:
+                self._saved = warnings.catch_warnings()
+                self._saved.__enter__()
+                warnings.filterwarnings("ignore", module=r"PIL\b")
+            self._threads += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._threads -= 1
+            if self._threads == 0:
+                self._saved.__exit__(None, None, None)
+
+
+_quiet = _Quiet()
+
+
+def _from_pil(image: Image.Image, name: str, limits: tuple[int, int]) -> NDArray[np.uint8]:
     width, height = image.size
+    max_pixels, max_side = limits
+    if max(width, height) > max_side:
+        raise ImageError(
+            f"{name} has {width} x {height} pixels, a side beyond the limit of {max_side}; cut it into pieces"
+        )
     if width * height > max_pixels:
         raise ImageError(
             f"{name} has {width} x {height} pixels, more than the limit of {max_pixels / 1e6:g} million; "
             "make it smaller or raise max_pixels"
         )
+    with _large_ones if width * height > _LARGE else nullcontext():
+        return _decoded(image, name)
+
+
+def _decoded(image: Image.Image, name: str) -> NDArray[np.uint8]:
     image.load()
+    exif = image.info.get("exif")
+    if isinstance(exif, bytes):
+        check_exif(exif.removeprefix(b"Exif\0\0"), name)
+    elif "Raw profile type exif" in image.info:  # EXIF as text, before PNG had a place for it
+        image.info.pop("Raw profile type exif")
     # After load(), because PIL turns TIFFs upright by itself while loading and then forgets the tag.
     orientation = image.getexif().get(ExifTags.Base.Orientation)
     if orientation in _UPRIGHT:
@@ -176,10 +220,17 @@ def _from_pil(image: Image.Image, name: str, max_pixels: int) -> NDArray[np.uint
 
 
 def _over_white(image: Image.Image) -> NDArray[np.uint8]:
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
-    return np.array(image.convert("RGB"))
+    if not image.has_transparency_data:
+        return np.array(image.convert("RGB"))
+    rgb = np.empty((image.height, image.width, 3), np.uint8)
+    rows = max(1, _BAND // image.width)
+    for top in range(0, image.height, rows):  # in bands, so that the whole never lies in memory four times
+        band = image.crop((0, top, image.width, min(top + rows, image.height)))
+        band.info.update(image.info)  # a palette's transparency stands there
+        rgba = band.convert("RGBA")
+        over = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+        rgb[top : top + rows] = np.asarray(over.convert("RGB"))
+    return rgb
 
 
 def _from_array(array: NDArray[Any], name: str = "the array") -> NDArray[np.uint8]:

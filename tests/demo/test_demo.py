@@ -42,7 +42,7 @@ from swinviz.demo.pictures import examples, open_picture
 from swinviz.demo.refusal import OUT_OF_MEMORY
 from swinviz.demo.result import encode_result
 from swinviz.demo.studio import DemoState
-from swinviz.errors import SwinvizError
+from swinviz.errors import ImageError, SwinvizError
 from swinviz.explorer import Session
 from swinviz.images import normalize
 from swinviz.inference import Segmentation
@@ -349,6 +349,12 @@ def test_a_block_or_head_that_is_not_there_is_refused(gaze: dict[str, int]) -> N
 
 def ask(stream: LiveStream, image: np.ndarray, number: int = 7) -> tuple[dict[str, Any], list[np.ndarray]]:
     return read_answer(stream.answer(struct.pack("<I", number) + file_bytes(image)))
+
+
+def test_a_frame_that_is_a_thread_is_refused_before_it_is_decoded() -> None:
+    stream = LiveStream(make_studio(), "tiny")
+    with pytest.raises(ImageError, match="100000 pixels, a side beyond the limit of 2048"):
+        ask(stream, np.zeros((100_000, 1, 3), np.uint8))
 
 
 def test_a_frame_comes_back_with_its_number_and_the_labels_of_that_very_frame() -> None:
