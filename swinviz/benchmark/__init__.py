@@ -1,17 +1,17 @@
 """Speed and memory beside transformers: the same weights and images, in one process, turn by turn."""
 
-from swinviz.benchmark.inference import capture_contest, head_contest, model_contest
-from swinviz.benchmark.measurement import Benchmark, Entry, roof_gflops
+from swinviz.benchmark.inference import benchmark_capture, benchmark_head, benchmark_model
+from swinviz.benchmark.measurement import Benchmark, Measurement, peak_gflops
 from swinviz.benchmark.scaling import scaling
-from swinviz.benchmark.training import training_contest
+from swinviz.benchmark.training import benchmark_training
 
 __all__ = [
     "Benchmark",
-    "Entry",
-    "capture_contest",
-    "head_contest",
-    "model_contest",
-    "roof_gflops",
+    "Measurement",
+    "benchmark_capture",
+    "benchmark_head",
+    "benchmark_model",
+    "benchmark_training",
+    "peak_gflops",
     "scaling",
-    "training_contest",
 ]

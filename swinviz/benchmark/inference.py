@@ -9,23 +9,23 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from swinviz.benchmark.measurement import Benchmark, Run, hold, shape_of
+from swinviz.benchmark.measurement import Benchmark, Run, measure, shape_of
 from swinviz.checkpoints import to_hub_format
 from swinviz.errors import SwinvizError
 from swinviz.model.hooks import capture
 from swinviz.segmenter import SwinUPerNet
 
-__all__ = ["capture_contest", "head_contest", "model_contest", "transformers_model"]
+__all__ = ["benchmark_capture", "benchmark_head", "benchmark_model", "transformers_model"]
 
 
 @torch.inference_mode()
-def model_contest(
+def benchmark_model(
     model: SwinUPerNet,
     images: Tensor,
     *,
     rounds: int = 7,
     compiled: bool = False,
-    peer: bool = True,
+    baseline: bool = True,
     progress: bool = True,
 ) -> Benchmark:
     """Compare whole forward passes, from normalized images to logits of every pixel.
@@ -33,13 +33,13 @@ def model_contest(
     Args:
         model: in evaluation mode, on the device to be measured.
         images: (B, 3, H, W).
-        rounds: how often each contestant runs.
+        rounds: how often each candidate runs.
         compiled: measure torch.compile too, which takes minutes to begin.
-        peer: measure transformers too, as the reference.
+        baseline: measure transformers too, as the reference.
         progress: show a bar.
 
     Raises:
-        SwinvizError: `peer` is asked for and transformers is not installed.
+        SwinvizError: `baseline` is asked for and transformers is not installed.
     """
     prepared = model.for_inference()
     rounded = model.for_inference(dtype=torch.bfloat16, channels_last=images.is_cuda)
@@ -51,10 +51,10 @@ def model_contest(
     if compiled:
         fast = model.for_inference(dtype=torch.bfloat16, compile=True, channels_last=images.is_cuda)
         runs["swinviz, bfloat16, compiled"] = lambda: fast(images.bfloat16())
-    if peer:
+    if baseline:
         theirs = transformers_model(model)
-        runs = _with_peer(lambda: theirs(images).logits, images.device) | runs
-    return hold(
+        runs = _with_baseline(lambda: theirs(images).logits, images.device) | runs
+    return measure(
         f"whole model, input {shape_of(images)}",
         runs,
         model.device,
@@ -66,20 +66,20 @@ def model_contest(
 
 
 @torch.inference_mode()
-def head_contest(
-    model: SwinUPerNet, images: Tensor, *, rounds: int = 7, peer: bool = True, progress: bool = True
+def benchmark_head(
+    model: SwinUPerNet, images: Tensor, *, rounds: int = 7, baseline: bool = True, progress: bool = True
 ) -> Benchmark:
     """Compare decode heads alone, from the backbone's maps to logits (B, K, H/4, W/4).
 
     Args:
         model: in evaluation mode, on the device to be measured.
         images: (B, 3, H, W); their maps are computed once, for everybody.
-        rounds: how often each contestant runs.
-        peer: measure transformers too, as the reference.
+        rounds: how often each candidate runs.
+        baseline: measure transformers too, as the reference.
         progress: show a bar.
 
     Raises:
-        SwinvizError: `peer` is asked for and transformers is not installed.
+        SwinvizError: `baseline` is asked for and transformers is not installed.
     """
     features = model.features(images)
     rounded_features = [level.bfloat16() for level in features]
@@ -89,10 +89,10 @@ def head_contest(
         "swinviz, for inference": lambda: prepared.decode(features),
         "swinviz, for inference, bfloat16": lambda: rounded.decode(rounded_features),
     }
-    if peer:
+    if baseline:
         theirs = transformers_model(model).decode_head
-        runs = _with_peer(lambda: theirs(features), images.device) | runs
-    return hold(
+        runs = _with_baseline(lambda: theirs(features), images.device) | runs
+    return measure(
         f"decode head, input {shape_of(images)}",
         runs,
         model.device,
@@ -104,7 +104,7 @@ def head_contest(
 
 
 @torch.inference_mode()
-def capture_contest(
+def benchmark_capture(
     model: SwinUPerNet, images: Tensor, *, rounds: int = 7, progress: bool = True
 ) -> Benchmark:
     """Measure what it costs to capture a block's attention pattern, which the fused kernel never makes.
@@ -129,7 +129,7 @@ def capture_contest(
     runs: dict[str, Run] = {"nothing captured": lambda: prepared(images)}
     runs |= {f"a pattern of {where}": capturing(name) for where, name in blocks.items()}
     title = f"capture, input {shape_of(images)}"
-    return hold(title, runs, model.device, exact=prepared(images), rounds=rounds, progress=progress)
+    return measure(title, runs, model.device, exact=prepared(images), rounds=rounds, progress=progress)
 
 
 def transformers_model(model: SwinUPerNet) -> Any:
@@ -142,7 +142,7 @@ def transformers_model(model: SwinUPerNet) -> Any:
         from transformers import UperNetForSemanticSegmentation
     except ImportError as error:
         raise SwinvizError(
-            'transformers is not installed: run pip install "swinviz[test]", or leave it out with --no-peer.'
+            'transformers is not installed: run pip install "swinviz[test]", or use --no-baseline.'
         ) from error
     with tempfile.TemporaryDirectory() as folder:
         to_hub_format(model, folder)
@@ -150,7 +150,7 @@ def transformers_model(model: SwinUPerNet) -> Any:
         return theirs.to(model.device).eval()
 
 
-def _with_peer(run: Run, device: torch.device) -> dict[str, Run]:
+def _with_baseline(run: Run, device: torch.device) -> dict[str, Run]:
     def rounded() -> Tensor:
         with torch.autocast(device.type, torch.bfloat16):
             return run()

@@ -18,15 +18,15 @@ from tqdm.auto import tqdm
 
 from swinviz.devices import GB, peak_memory, reset_peak_memory
 
-__all__ = ["Benchmark", "Entry", "Run", "hold", "roof_gflops", "seconds_of", "shape_of"]
+__all__ = ["Benchmark", "Measurement", "Run", "measure", "peak_gflops", "seconds_of", "shape_of"]
 
 Run = Callable[[], Tensor]
-"""One turn of a contestant; what it returns is compared with what the others return."""
+"""One turn of a candidate; what it returns is compared with what the others return."""
 
 
 @dataclass(frozen=True)
-class Entry:
-    """What one contestant took.
+class Measurement:
+    """Time and memory of one candidate.
 
     Attributes:
         seconds: median time of a turn.
@@ -47,43 +47,43 @@ class Benchmark:
 
     Attributes:
         title: what was done.
-        reference: name of the contestant that the others are compared with.
+        reference: name of the candidate that the others are compared with.
         rounds: how often each had its turn.
         operations: floating-point operations of the plain way in one turn, at least 0, which means that they
             were not counted. Who needs fewer for the same result gets credit for those that are saved.
-        entries: by name of the contestant.
+        measurements: by name of the candidate.
     """
 
     title: str
     reference: str
     rounds: int
     operations: float
-    entries: Mapping[str, Entry]
+    measurements: Mapping[str, Measurement]
 
     def gflops(self, name: str) -> float:
-        """Arithmetic rate of a contestant, in 1e9 operations a second."""
-        return self.operations / self.entries[name].seconds / 1e9
+        """Arithmetic rate of a candidate, in 1e9 operations a second."""
+        return self.operations / self.measurements[name].seconds / 1e9
 
-    def table(self, roof: float = 0.0) -> str:
+    def table(self, peak: float = 0.0) -> str:
         """Return the comparison as aligned text.
 
         Args:
-            roof: rate to give the contestants' as a share of, in 1e9 a second; 0 leaves it out.
+            peak: rate to give the candidates' as a share of, in 1e9 a second; 0 leaves it out.
         """
-        share = roof > 0 and self.operations > 0
-        rate = "of roof" if share else ""
+        share = peak > 0 and self.operations > 0
+        rate = "of peak" if share else ""
         head = f"{'seconds':>9s} {'speed-up':>9s} {rate:>8s} {'GB':>6s} {'difference':>11s}"
         rows = [f"{self.title}, median of {self.rounds} rounds", f"{'':34s} {head}"]
-        for name, entry in self.entries.items():
-            part = f"{self.gflops(name) / roof:7.0%}" if share else ""
+        for name, measurement in self.measurements.items():
+            part = f"{self.gflops(name) / peak:7.0%}" if share else ""
             rows.append(
-                f"{name:34s} {entry.seconds:9.4f} {entry.speedup:8.2f}x {part:>8s} "
-                f"{entry.memory_gb:6.2f} {entry.difference:11.1e}"
+                f"{name:34s} {measurement.seconds:9.4f} {measurement.speedup:8.2f}x {part:>8s} "
+                f"{measurement.memory_gb:6.2f} {measurement.difference:11.1e}"
             )
         return "\n".join(rows)
 
 
-def hold(
+def measure(
     title: str,
     runs: Mapping[str, Run],
     device: torch.device,
@@ -93,7 +93,7 @@ def hold(
     operations: float = 0.0,
     progress: bool = True,
 ) -> Benchmark:
-    """Let contestants take turns.
+    """Let candidates take turns.
 
     Args:
         title: what is done.
@@ -114,8 +114,8 @@ def hold(
         for name, run in runs.items():
             times[name].append(seconds_of(run, device))
     reference = next(iter(runs))
-    entries = {
-        name: Entry(
+    measurements = {
+        name: Measurement(
             seconds=statistics.median(taken),
             speedup=statistics.median(a / b for a, b in zip(times[reference], taken, strict=True)),
             memory_gb=memory[name] / GB,
@@ -123,7 +123,7 @@ def hold(
         )
         for name, taken in times.items()
     }
-    return Benchmark(title, reference, rounds, operations, entries)
+    return Benchmark(title, reference, rounds, operations, measurements)
 
 
 def shape_of(images: Tensor) -> str:
@@ -135,7 +135,7 @@ def shape_of(images: Tensor) -> str:
     return "x".join(map(str, images.shape))
 
 
-def roof_gflops(device: torch.device) -> float:
+def peak_gflops(device: torch.device) -> float:
     """Rate of a plain 3x3 convolution of 512 channels, the model's widest, in 1e9 operations a second."""
     x, weight = torch.randn(1, 512, 64, 64, device=device), torch.randn(512, 512, 3, 3, device=device)
     operations = 2 * 9 * 512 * 512 * 64 * 64

@@ -1,4 +1,4 @@
-"""How the time grows with the image and with the batch."""
+"""Growth of the time with the image and with the batch."""
 
 from __future__ import annotations
 

@@ -8,21 +8,21 @@ from dataclasses import replace
 from torch import Tensor, nn
 
 from swinviz.benchmark.inference import transformers_model
-from swinviz.benchmark.measurement import Benchmark, Run, hold, shape_of
+from swinviz.benchmark.measurement import Benchmark, Run, measure, shape_of
 from swinviz.model.fast import accelerate
 from swinviz.segmenter import SwinUPerNet
 from swinviz.training.recipe import Objective
 
-__all__ = ["training_contest"]
+__all__ = ["benchmark_training"]
 
 
-def training_contest(
+def benchmark_training(
     model: SwinUPerNet,
     images: Tensor,
     labels: Tensor,
     *,
     rounds: int = 3,
-    peer: bool = True,
+    baseline: bool = True,
     progress: bool = True,
 ) -> Benchmark:
     """Compare the time to the gradients of both heads' losses.
@@ -34,24 +34,24 @@ def training_contest(
         model: on the device to be measured; copies of it are trained.
         images: (B, 3, H, W), B at least 2.
         labels: (B, H, W), class numbers.
-        rounds: how often each contestant runs.
-        peer: measure transformers too.
+        rounds: how often each candidate runs.
+        baseline: measure transformers too.
         progress: show a bar.
 
     Raises:
-        SwinvizError: `peer` is asked for and transformers is not installed.
+        SwinvizError: `baseline` is asked for and transformers is not installed.
     """
     ours, plain = accelerate(_steady_copy(model)), _steady_copy(model)
     runs = {
         "written plainly": _step(plain, lambda: Objective(plain, 0.4)(images, labels)[0]),
         "swinviz": _step(ours, lambda: Objective(ours, 0.4)(images, labels)[0]),
     }
-    if peer:
+    if baseline:
         theirs = transformers_model(ours).train()
         runs["transformers"] = _step(theirs, lambda: theirs(pixel_values=images, labels=labels).loss)
     title = f"training step, input {shape_of(images)}"
     exact = runs["written plainly"]()
-    return hold(title, runs, model.device, exact=exact, rounds=rounds, progress=progress)
+    return measure(title, runs, model.device, exact=exact, rounds=rounds, progress=progress)
 
 
 def _steady_copy(model: SwinUPerNet) -> SwinUPerNet:

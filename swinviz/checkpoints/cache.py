@@ -1,4 +1,4 @@
-"""Where fetched weights are kept, and which are there."""
+"""The cache of fetched weights: its folder, and the files in it."""
 
 from __future__ import annotations
 

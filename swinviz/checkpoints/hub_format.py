@@ -175,7 +175,7 @@ def _hub_config(config: ModelConfig) -> dict[str, Any]:
 
 
 def _preprocessing(config: ModelConfig) -> dict[str, Any]:
-    """What transformers' image processor does; it resizes to a square, where we keep the ratio."""
+    """Settings of transformers' image processor; it resizes to a square, where we keep the ratio."""
     side = config.scale[1]
     return {
         "image_processor_type": "SegformerImageProcessor",

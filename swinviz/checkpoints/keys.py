@@ -1,4 +1,4 @@
-"""How each publisher names the same weights, and the way from their names to ours.
+"""Key tables: each publisher's names of the same weights, and the way from their names to ours.
 
 A published model is a backbone under one naming and heads under another, so there is a table for each. Two
 publishers also store something else than we do: mmsegmentation orders the inputs of patch merging as

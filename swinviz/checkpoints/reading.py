@@ -29,7 +29,7 @@ _LONGEST_NAME = 300
 
 @dataclass(frozen=True)
 class Contents:
-    """What a weights file holds.
+    """Contents of a weights file.
 
     Attributes:
         tensors: the state dict, on the CPU, under its publisher's names.

@@ -12,12 +12,12 @@ import torch
 
 from swinviz.benchmark import (
     Benchmark,
-    capture_contest,
-    head_contest,
-    model_contest,
-    roof_gflops,
+    benchmark_capture,
+    benchmark_head,
+    benchmark_model,
+    benchmark_training,
+    peak_gflops,
     scaling,
-    training_contest,
 )
 from swinviz.cli.common import DEVICE_HELP, output_folder
 from swinviz.data.labels import ADE20K_CLASSES
@@ -43,11 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", help=DEVICE_HELP)
     parser.add_argument("--size", type=int, default=512, help="side of the square input, in pixels")
     parser.add_argument("--batch", type=int, default=1, help="images at a time; training takes at least 2")
-    parser.add_argument("--rounds", type=int, default=7, help="how often each contestant runs")
+    parser.add_argument("--rounds", type=int, default=7, help="how often each candidate runs")
     parser.add_argument(
         "--compile", action="store_true", help="measure torch.compile too, which takes minutes"
     )
-    parser.add_argument("--no-peer", action="store_true", help="leave transformers out")
+    parser.add_argument("--no-baseline", action="store_true", help="leave transformers out")
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="for bench.json and scaling.png")
 
 
@@ -64,17 +64,17 @@ def run(arguments: argparse.Namespace) -> int:
     preset = PRESETS[arguments.preset]
     classes = ADE20K_CLASSES if preset.num_classes == len(ADE20K_CLASSES) else ()
     model = build(preset, classes).eval().to(parse_device(arguments.device))
-    roof = roof_gflops(model.device)
+    peak = peak_gflops(model.device)
     print(f"{preset.title}, {device_name(model.device)}{_published(preset)}")
-    print(f"roof: {roof:.0f} GFLOP/s, a plain 3x3 convolution of 512 channels")
-    report: dict[str, Any] = {"preset": arguments.preset, "device": device_name(model.device), "roof": roof}
+    print(f"peak: {peak:.0f} GFLOP/s, a plain 3x3 convolution of 512 channels")
+    report: dict[str, Any] = {"preset": arguments.preset, "device": device_name(model.device), "peak": peak}
     for part in parts:
         if part == "scaling":
             report[part] = _scaling(model.for_inference(), arguments)
             continue
-        contest = _contest(part, model, arguments)
-        report[part] = asdict(contest)
-        print(f"\n{contest.table(roof)}")
+        benchmark = _contest(part, model, arguments)
+        report[part] = asdict(benchmark)
+        print(f"\n{benchmark.table(peak)}")
     if arguments.output:
         with replacing(output_folder(arguments.output) / "bench.json") as temporary:
             temporary.write_text(json.dumps(report, indent=2) + "\n")
@@ -88,15 +88,15 @@ def _contest(part: str, model: SwinUPerNet, arguments: argparse.Namespace) -> Be
     batch = max(2, arguments.batch) if part == "training" else arguments.batch
     size = (batch, 3, arguments.size, arguments.size)
     images = torch.randn(size, device=model.device, generator=generator)
-    peer, rounds = not arguments.no_peer, arguments.rounds
+    baseline, rounds = not arguments.no_baseline, arguments.rounds
     if part == "model":
-        return model_contest(model, images, rounds=rounds, compiled=arguments.compile, peer=peer)
+        return benchmark_model(model, images, rounds=rounds, compiled=arguments.compile, baseline=baseline)
     if part == "head":
-        return head_contest(model, images, rounds=rounds, peer=peer)
+        return benchmark_head(model, images, rounds=rounds, baseline=baseline)
     if part == "capture":
-        return capture_contest(model, images, rounds=rounds)
+        return benchmark_capture(model, images, rounds=rounds)
     labels = images[:, 0].gt(0).long()
-    return training_contest(model, images, labels, rounds=rounds, peer=peer)
+    return benchmark_training(model, images, labels, rounds=rounds, baseline=baseline)
 
 
 def _scaling(model: SwinUPerNet, arguments: argparse.Namespace) -> list[dict[str, Any]]:
@@ -126,7 +126,7 @@ def _scaling(model: SwinUPerNet, arguments: argparse.Namespace) -> list[dict[str
 
 
 def _published(preset: Preset) -> str:
-    """What the published table says of a preset's cost, if it does."""
+    """Published cost of a preset, if there is any."""
     if preset.fps is None:
         return ""
     return f"; published for a V100: {preset.fps} images/s at 512x512, {preset.memory_gb} GB in training"

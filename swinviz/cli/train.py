@@ -185,7 +185,7 @@ def _start(arguments: argparse.Namespace) -> SwinUPerNet | Preset:
 
 
 def _has_splits(root: str) -> bool:
-    """Whether a data set has parts to train on and to hold out; ADE20K always has."""
+    """True where a data set has parts to train on and to hold out; ADE20K always has."""
     return (Path(root) / "images" / "training").is_dir() or (Path(root) / "ADEChallengeData2016").is_dir()
 
 

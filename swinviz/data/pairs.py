@@ -34,7 +34,7 @@ MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".gif")
 
 @dataclass(frozen=True, eq=False)
 class DatasetCheck:
-    """What a scan of a whole data set found.
+    """Findings of a scan of a whole data set.
 
     Attributes:
         images: number of pairs that were read.
@@ -52,7 +52,7 @@ class DatasetCheck:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong."""
+        """True where nothing is wrong."""
         return not self.problems
 
     def __str__(self) -> str:

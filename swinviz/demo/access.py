@@ -1,4 +1,4 @@
-"""Who may use the routes that stand beside gradio's: the same people who may see its page."""
+"""Access to the routes beside gradio's: the same people who may see its page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["may_enter"]
 
 
 def may_enter(connection: HTTPConnection) -> bool:
-    """Whether a request or WebSocket comes from this page, and from somebody who has logged in if one must.
+    """True where a request or WebSocket comes from this page, logged in if one must be.
 
     Browsers let any page open a WebSocket to any server and send the visitor's cookies along; only the Origin
     header tells. Programs that are no browsers send none, and may.

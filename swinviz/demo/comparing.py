@@ -27,7 +27,7 @@ EDITS: dict[str, Callable[[], Mapping[str, EditFn]] | None] = {
     "decoder without stride 16": lambda: drop_level(2),
     "decoder without stride 32": lambda: drop_level(3),
 }
-"""What may be done to the model, by the name it has in the menu."""
+"""Edits of the model by their names in the menu."""
 
 
 def flipped(before: Segmentation, after: Segmentation) -> NDArray[np.bool_]:

@@ -22,7 +22,7 @@ from swinviz.explorer import Session, handle
 __all__ = ["EXPLORE_PATH", "Sessions", "explore_endpoint"]
 
 EXPLORE_PATH = "/swinviz/explore/{ticket}"
-"""Where an open picture answers; its ticket cannot be guessed."""
+"""Path of an open picture; its ticket cannot be guessed."""
 
 _MAX_REQUEST = 2**16  # bytes; the explorer's requests are a name and a few numbers
 

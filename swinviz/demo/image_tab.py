@@ -34,12 +34,12 @@ def image_tab(studio: DemoState, page: gr.Blocks, active: gr.State) -> gr.Image:
                 elem_id="picture",
             )
             gr.Examples(choices, picture, label="Or one of these", examples_per_page=8)
-            with gr.Accordion("How the picture is looked at", open=False):
+            with gr.Accordion("Inference options", open=False):
                 mode = gr.Radio(
                     list(MODES),
                     value=MODES[0],
-                    label="Looks",
-                    info="Slide uses overlapping crops; multi-scale + flip is the mean of twelve looks.",
+                    label="Views",
+                    info="Slide uses overlapping crops; multi-scale + flip averages twelve views.",
                 )
                 precision = gr.Radio(list(PRECISIONS), value=studio.options.precision, label="Precision")
         with gr.Column(scale=3, min_width=320):

@@ -95,7 +95,7 @@ def _device(name: str) -> torch.device:
         try:
             return torch.empty(0, device=name).device
         except (RuntimeError, AssertionError) as problem:
-            raise SystemExit(f"--device {name} is not to be had here: {problem}") from problem
+            raise SystemExit(f"--device {name} is not available here: {problem}") from problem
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

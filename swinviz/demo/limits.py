@@ -1,4 +1,4 @@
-"""What strangers may ask of the server: bytes, pixels, seconds, places, and how much is computed at once."""
+"""Limits on requests of strangers: bytes, pixels, seconds, places, and how much is computed at once."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class BusyError(RuntimeError):
 
 
 class ComputeSlots:
-    """How many computations run at the same time, whoever asked for them: pictures and live frames alike."""
+    """Bound on computations at the same time, whoever asked for them: pictures and live frames alike."""
 
     def __init__(self, count: int) -> None:
         self._free = threading.BoundedSemaphore(count)

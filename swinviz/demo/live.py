@@ -51,7 +51,7 @@ class Gaze:
 
 @dataclass(frozen=True)
 class Settings:
-    """What a live visitor asks for: a model of the menu, and perhaps a `Gaze`."""
+    """Settings of a live visitor: a model of the menu, and perhaps a `Gaze`."""
 
     model: str
     gaze: Gaze | None = None

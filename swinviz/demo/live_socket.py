@@ -18,7 +18,7 @@ from swinviz.errors import SwinvizError
 __all__ = ["LIVE_PATH", "live_endpoint"]
 
 LIVE_PATH = "/swinviz/live"
-"""Where the camera's WebSocket is."""
+"""Path of the camera's WebSocket."""
 
 _IDLE_SECONDS = 120.0
 _POLICY, _TOO_BIG, _TRY_LATER = 1008, 1009, 1013  # close codes of RFC 6455 and its registry

@@ -23,7 +23,7 @@ def model_menu(studio: DemoState) -> gr.State:
     """
     active = gr.State(studio.first)
     menu = gr.Dropdown(
-        _lines(studio), value=studio.first, label="Model", elem_id="model", filterable=False, min_width=240
+        _lines(studio), value=studio.first, label="Model", elem_id="model", filterable=False, min_width=320
     )
     fetch = gr.Button("Download and use it", visible=False, elem_id="fetch", variant="primary", size="md")
 

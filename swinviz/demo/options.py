@@ -16,7 +16,7 @@ Precision = Literal["float32", "bfloat16", "float16"]
 
 @dataclass(frozen=True)
 class DemoOptions:
-    """How the demo runs. The defaults are the safe ones: this machine only, nothing shared.
+    """Options of the demo. The defaults are the safe ones: this machine only, nothing shared.
 
     Attributes:
         model: preset, path or hub id that is loaded at the start; "auto" takes the best published model

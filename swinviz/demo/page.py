@@ -14,6 +14,7 @@ from swinviz.demo.live_tab import live_tab
 from swinviz.demo.model_menu import model_menu
 from swinviz.demo.refusal import Refusal
 from swinviz.demo.studio import DemoState
+from swinviz.presets import PRESETS
 
 __all__ = ["GuardedBlocks", "build_page"]
 
@@ -39,7 +40,7 @@ class GuardedBlocks(gr.Blocks):
 
 
 def _names_an_address(value: Any) -> bool:
-    """Whether a file description (a dict with "path" or "url") anywhere inside points to another machine.
+    """True where a file description (a dict with "path" or "url") anywhere inside points to another machine.
 
     The address that the page itself adds to an upload is ignored by gradio and may stay.
     """
@@ -60,8 +61,10 @@ def build_page(studio: DemoState) -> gr.Blocks:
     with GuardedBlocks(title=_TITLE, analytics_enabled=False, delete_cache=_DELETE_CACHE) as page:
         with gr.Row(elem_classes="sv-top", equal_height=True):
             gr.HTML(_HEADER, elem_classes="sv-heading", padding=False)
-            with gr.Column(min_width=260, scale=0, elem_classes="sv-menu"):
+            with gr.Column(min_width=360, scale=0, elem_classes="sv-menu"):
                 active = model_menu(studio)
+        knowledge = gr.Markdown(_knowledge(studio.first), elem_id="knowledge", elem_classes="sv-note")
+        active.change(_knowledge, active, knowledge, api_visibility="private", queue=False)
         with gr.Tabs():
             with gr.Tab("Image", id="image"):
                 picture = image_tab(studio, page, active)
@@ -75,3 +78,12 @@ def build_page(studio: DemoState) -> gr.Blocks:
                 about_tab(studio, active)
     page.queue(max_size=studio.options.queue, default_concurrency_limit=2)
     return page
+
+
+def _knowledge(name: str) -> str:
+    """Tell in one line what the running model has seen, and that a published one can be fetched."""
+    preset = PRESETS.get(name)
+    if preset is None:
+        return f"{name} is a model of your own."
+    more = " Published models, for rooms and much else, are in the menu." if preset.shipped else ""
+    return f"{name}: {preset.knows}{more}"

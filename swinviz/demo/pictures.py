@@ -26,11 +26,11 @@ __all__ = ["examples", "open_picture", "picture_input"]
 
 # (package, file below it): photographs that come with packages the demo needs anyway.
 _PHOTOGRAPHS = (
-    ("gradio", "media_assets/images/tower.jpg"),
-    ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"),
     ("gradio", "media_assets/images/lion.jpg"),
+    ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"),
+    ("gradio", "media_assets/images/cheetah.jpg"),
 )
-_SCENES = (3, 7, 12)
+_SCENES = (7, 9, 3)
 _SCENE_SIZE = (384, 512)
 _HELD_OUT = 1  # the world of validation scenes: the model that comes with the package has not seen it
 
@@ -98,8 +98,8 @@ def _scene_folder() -> tempfile.TemporaryDirectory[str]:
 
 
 def examples() -> list[str]:
-    """List picture files to try: scenes the packaged model knows, then photographs of installed packages."""
-    return [*_scenes(), *(str(path) for path in _photographs())]
+    """List picture files to try: photographs of installed packages, then scenes no shipped model has seen."""
+    return [*(str(path) for path in _photographs()), *_scenes()]
 
 
 def _scenes() -> Iterator[str]:

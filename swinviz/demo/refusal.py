@@ -1,4 +1,4 @@
-"""What a visitor is told when something cannot be done."""
+"""Messages to a visitor when something cannot be done."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import gradio as gr
 __all__ = ["OUT_OF_MEMORY", "Refusal"]
 
 OUT_OF_MEMORY = "The device ran out of memory: choose a smaller model or picture."
-"""What a visitor is told where no smaller tiles help."""
+"""Message where no smaller tiles help."""
 
 
 class Refusal(gr.Error):

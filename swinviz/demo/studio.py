@@ -1,4 +1,4 @@
-"""What every tab shares: options, models, the limit on computing, and how a picture is segmented."""
+"""State that all tabs share: options, models, the limit on computing, and how a picture is segmented."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PRECISIONS: dict[str, torch.dtype | None] = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
-"""What a visitor may choose to compute in, and what `InferenceOptions.precision` then is."""
+"""Precisions that a visitor may choose, and `InferenceOptions.precision` for each."""
 
 _AT_ONCE = 2
 _LIVE_STREAMS = 4

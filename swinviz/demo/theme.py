@@ -1,4 +1,4 @@
-"""How the demo looks: gradio's base theme with the fonts of the visitor's own machine."""
+"""The demo's theme: gradio's base theme with the fonts of the visitor's own machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from swinviz.demo.widget import ASSETS
 __all__ = ["STYLES", "theme"]
 
 STYLES = ASSETS / "style.css"
-"""What the theme cannot say."""
+"""Style beyond the theme."""
 
 _TEXT = ("Segoe UI", "Roboto", "Helvetica Neue", "Noto Sans", "DejaVu Sans", "sans-serif")
 _CODE = ("Cascadia Mono", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace")

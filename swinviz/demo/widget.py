@@ -13,7 +13,7 @@ ASSETS = Path(__file__).parent / "static"
 """The folder of scripts and styles."""
 
 ASSETS_PATH = "/swinviz/assets"
-"""Where it is served."""
+"""Path at which it is served."""
 
 # Gradio runs this once, when the element is on the page. The module owns everything inside it from then on;
 # what Python sends arrives as JSON in props.value.

@@ -1,4 +1,4 @@
-"""How good a model is: mean intersection over union and its relatives, streaming and resumable."""
+"""Quality of a model: mean intersection over union and its relatives, streaming and resumable."""
 
 from swinviz.evaluation.cost import Cost, measure_cost
 from swinviz.evaluation.metrics import ConfusionCounts, Metrics

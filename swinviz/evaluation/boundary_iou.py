@@ -1,4 +1,4 @@
-"""Which pixels lie close to the boundary of their segment."""
+"""Pixels close to the boundary of their segment."""
 
 from __future__ import annotations
 

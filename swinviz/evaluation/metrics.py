@@ -16,7 +16,7 @@ __all__ = ["ConfusionCounts", "Metrics"]
 
 @dataclass(frozen=True, eq=False)
 class Metrics:
-    """What the counts say; everything from 0 to 1, and NaN where there is nothing to say.
+    """Metrics of the counts; everything from 0 to 1, and NaN where there is nothing to say.
 
     Attributes:
         iou: (K,), intersection over union of each class; NaN for one that is neither there nor predicted.
@@ -50,7 +50,7 @@ class Metrics:
 
 @dataclass(frozen=True, eq=False)
 class ConfusionCounts:
-    """Counts over any number of images; tallies of different images add up exactly, being integers.
+    """Counts over any number of images; counts of different images add up exactly, being integers.
 
     Attributes:
         confusion: (K, K), int64; row t, column p counts the pixels of class t that were given class p.
@@ -106,10 +106,10 @@ class ConfusionCounts:
                 f"from 0: use {IGNORE_INDEX} for pixels without a class."
             )
         confusion = np.bincount(true * classes + predicted, minlength=classes**2)
-        tally = cls(confusion.reshape(classes, classes), np.zeros((3, classes), np.int64))
+        counts = cls(confusion.reshape(classes, classes), np.zeros((3, classes), np.int64))
         if boundary:
-            tally.boundary[:] = _boundaries(np.where(counted, prediction, IGNORE_INDEX), truth, classes)
-        return tally
+            counts.boundary[:] = _boundaries(np.where(counted, prediction, IGNORE_INDEX), truth, classes)
+        return counts
 
     def __add__(self, other: ConfusionCounts) -> ConfusionCounts:
         return ConfusionCounts(self.confusion + other.confusion, self.boundary + other.boundary)

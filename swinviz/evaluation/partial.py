@@ -1,4 +1,4 @@
-"""What an evaluation has measured so far, in memory and on disk, so that it can be stopped and go on.
+"""Partial results of an evaluation, in memory and on disk, so that it can be stopped and go on.
 
 The state of an evaluation is a folder of shards. Every process writes one shard, which holds only what that
 process measured in that run, and replaces it whole. Whoever starts later adds up all shards, however many
@@ -24,7 +24,7 @@ __all__ = ["ImageScore", "PartialResult", "Shards"]
 
 
 class ImageScore(NamedTuple):
-    """How well one image went.
+    """Scores of one image.
 
     Attributes:
         number: its place in the data set.
@@ -44,14 +44,14 @@ class PartialResult:
     """Sums over some of the images.
 
     Attributes:
-        tally: pixels counted.
+        counts: pixels counted.
         images: one score an image.
         notes: what was not done as asked, such as tiling for lack of memory.
         model_seconds: time spent from decoded images to labels.
         seconds: time spent in all.
     """
 
-    tally: ConfusionCounts
+    counts: ConfusionCounts
     images: list[ImageScore] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     model_seconds: float = 0.0
@@ -59,7 +59,7 @@ class PartialResult:
 
     def add(self, other: PartialResult) -> None:
         """Add what was measured on other images."""
-        self.tally += other.tally
+        self.counts += other.counts
         self.images += other.images
         self.notes += other.notes
         self.model_seconds += other.model_seconds
@@ -103,8 +103,8 @@ class Shards:
         with replacing(self.folder / f"{name}.npz") as temporary, temporary.open("wb") as file:
             np.savez(
                 file,
-                confusion=measured.tally.confusion,
-                boundary=measured.tally.boundary,
+                confusion=measured.counts.confusion,
+                boundary=measured.counts.boundary,
                 header=np.array(json.dumps(header)),
             )
 
@@ -112,7 +112,7 @@ class Shards:
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 header = json.loads(str(arrays["header"]))
-                tally = ConfusionCounts(arrays["confusion"], arrays["boundary"])
+                counts = ConfusionCounts(arrays["confusion"], arrays["boundary"])
         except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
             raise SwinvizError(
                 f"the progress in {str(path)!r} cannot be read ({error}): remove it."
@@ -124,4 +124,4 @@ class Shards:
                 f"{' and '.join(differing)} differ): remove the folder or choose another."
             )
         images = [ImageScore(*image) for image in header["images"]]
-        return PartialResult(tally, images, header["notes"], header["model_seconds"], header["seconds"])
+        return PartialResult(counts, images, header["notes"], header["model_seconds"], header["seconds"])

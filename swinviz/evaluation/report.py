@@ -30,12 +30,12 @@ __all__ = ["Report"]
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """What an evaluation measured.
+    """Result of an evaluation.
 
     Attributes:
         dataset: what it was measured on, in words.
         classes: class names.
-        tally: the counts that every figure follows from.
+        counts: the counts that every figure follows from.
         images: one score an image, in the order of the data set.
         options: how the images were looked at, in words.
         notes: what was not done as asked.
@@ -48,7 +48,7 @@ class Report:
 
     dataset: str
     classes: tuple[str, ...]
-    tally: ConfusionCounts
+    counts: ConfusionCounts
     images: tuple[ImageScore, ...]
     options: str
     notes: tuple[str, ...]
@@ -71,7 +71,7 @@ class Report:
         return cls(
             dataset=" ".join([type(dataset).__name__, str(getattr(dataset, "split", ""))]).strip(),
             classes=tuple(dataset.classes),
-            tally=measured.tally,
+            counts=measured.counts,
             images=tuple(measured.images),
             options=_in_words(options),
             notes=tuple(measured.notes),
@@ -89,7 +89,7 @@ class Report:
     @property
     def metrics(self) -> Metrics:
         """The figures."""
-        return self.tally.metrics()
+        return self.counts.metrics()
 
     @property
     def overhead(self) -> float:
@@ -166,8 +166,8 @@ class Report:
             "model_seconds": self.model_seconds,
             "environment": self.environment,
             "notes": list(self.notes),
-            "confusion": self.tally.confusion.tolist(),
-            "boundary": self.tally.boundary.tolist(),
+            "confusion": self.counts.confusion.tolist(),
+            "boundary": self.counts.boundary.tolist(),
             "images": [
                 [image.number, image.name, _plain(image.miou), _plain(image.aacc)] for image in self.images
             ],
@@ -193,7 +193,7 @@ class Report:
             return cls(
                 dataset=stored["dataset"],
                 classes=tuple(entry["name"] for entry in stored["classes"]),
-                tally=ConfusionCounts(
+                counts=ConfusionCounts(
                     np.array(stored["confusion"], np.int64), np.array(stored["boundary"], np.int64)
                 ),
                 images=tuple(

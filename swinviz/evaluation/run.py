@@ -134,15 +134,15 @@ class _Counter:
         """Count one image."""
         name = name_of(self.dataset, index)
         try:
-            tally = ConfusionCounts.of(
+            counts = ConfusionCounts.of(
                 result.labels, truth, len(self.dataset.classes), boundary=self.boundary
             )
         except DatasetError as error:
             raise DatasetError(f"image {name!r}: {error}") from error
-        metrics = tally.metrics()
+        metrics = counts.metrics()
         self.measured.add(
             PartialResult(
-                tally,
+                counts,
                 [ImageScore(index, name, metrics.miou, metrics.aacc)],
                 [f"image {name!r}: {note}" for note in result.notes],
                 model_seconds=result.seconds,

@@ -1,4 +1,4 @@
-"""How right a model is near the borders of its windows, where W-MSA alone cannot look across."""
+"""Accuracy of a model near the borders of its windows, where W-MSA alone cannot look across."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from swinviz.images.structure import check_exif, check_scans, check_structure
 __all__ = ["FORMATS", "MAX_PIXELS", "MAX_SIDE", "ImageLike", "read_image"]
 
 ImageLike: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[Any]"
-"""What `read_image` takes, and so everything that takes an image."""
+"""Accepted by `read_image`, and so by everything that takes an image."""
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP")
 """The formats that are read, by PIL's names."""

@@ -28,7 +28,7 @@ _MATRIX = 16_000_000
 
 
 class View(NamedTuple):
-    """What the model says about one look at the image.
+    """Logits of the model for one view of the image.
 
     Attributes:
         logits: (1, K, h, w), float32, at any resolution, not mirrored.

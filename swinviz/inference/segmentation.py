@@ -1,4 +1,4 @@
-"""What segmenting an image gives: a label and a confidence for every pixel, and pictures of them."""
+"""The result of segmenting an image: a label and a confidence for every pixel, and pictures of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ UNSURE_COLOR: Final[Color] = (128, 128, 128)
 """Gray, RGB."""
 
 UnsureStyle = Literal["hatch", "gray", "ignore"]
-"""How unsure pixels are drawn: striped in gray, gray all over, or like any other."""
+"""Ways to draw unsure pixels: striped in gray, gray all over, or like any other."""
 
 _STRIPE = 8  # pixels from one stripe to the next
 
@@ -118,7 +118,7 @@ class Segmentation:
         counts = np.bincount(counted, minlength=len(self.classes))
         largest_first = np.argsort(-counts, kind="stable")
         entries = [
-            LegendEntry(self.classes[label], self.palette[label], counts[label] / self.labels.size)
+            LegendEntry(self.classes[label], self.palette[label], float(counts[label] / self.labels.size))
             for label in largest_first
             if counts[label]
         ]

@@ -36,7 +36,7 @@ def plot_confusion(report: Report, *, most: int = 25) -> Figure:
     Returns:
         A matrix with one row a true class, which sums to 1 over all classes, shown or not.
     """
-    confusion = report.tally.confusion
+    confusion = report.counts.confusion
     shown = np.argsort(-confusion.sum(axis=1), kind="stable")[:most]
     shown = shown[confusion.sum(axis=1)[shown] > 0]
     parts = (confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1))[np.ix_(shown, shown)]

@@ -31,7 +31,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class StepReport:
-    """What is known about a run after a step.
+    """Report on a run after a step.
 
     Attributes:
         step: the step, counted from 0.

@@ -37,7 +37,7 @@ Validation = Callable[[SwinUPerNet], dict[str, float]]
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a run is carried out; none of it changes what is learned.
+    """Options of a run that do not change what is learned.
 
     Attributes:
         folder: where states and the model go; None keeps nothing.
@@ -60,7 +60,7 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """How a run ended.
+    """Result of a run.
 
     Attributes:
         model: the trained model, or its moving average if the recipe keeps one, in evaluation mode.
@@ -143,7 +143,7 @@ def train(
 
 
 def _due(step: int, every: int, recipe: Recipe) -> bool:
-    """Whether something done every so many steps, and at the end, is due when `step` steps are done."""
+    """True when something done every so many steps, and at the end, is due after `step` steps."""
     return every > 0 and (step % every == 0 or step == recipe.max_iters)
 
 

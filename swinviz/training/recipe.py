@@ -157,7 +157,7 @@ PixelLoss = Callable[[Tensor, Tensor], Tensor]
 
 
 class Objective(nn.Module):
-    """What is minimized: the decode head's loss plus `aux_weight` times the auxiliary head's.
+    """Training objective: the decode head's loss plus `aux_weight` times the auxiliary head's.
 
     Args:
         model: trained.

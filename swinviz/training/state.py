@@ -53,7 +53,7 @@ def state_files(folder: Path) -> list[Path]:
 
 
 class TrainingState:
-    """What has to be saved of a run, and how.
+    """Saved state of a run.
 
     Args:
         recipe: the run's recipe; a state of another recipe is refused.

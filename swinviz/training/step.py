@@ -31,7 +31,7 @@ class NotANumberError(SwinvizError, ArithmeticError):
 
 @dataclass(frozen=True)
 class StepResult:
-    """What came of a step.
+    """Result of a step.
 
     Attributes:
         loss: in nats a pixel, the mean over the batch and all processes.
@@ -84,7 +84,7 @@ class TrainStep:
 
     @property
     def parts(self) -> dict[str, Any]:
-        """What has a state that must be saved, by name."""
+        """Parts whose state must be saved, by name."""
         parts = {"model": self.model, "optimizer": self.optimizer, "scaler": self.scaler}
         return parts | ({"average": self.average} if self.recipe.ema_decay else {})
 

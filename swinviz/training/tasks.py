@@ -1,4 +1,4 @@
-"""What to train on what: the data set, the model, the augmentation and the recipe that belong together."""
+"""Training tasks: the data set, the model, the augmentation and the recipe that belong together."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ UNPADDED = 112
 
 @dataclass(frozen=True)
 class Task:
-    """What a run needs besides the way it is carried out.
+    """Everything a run needs besides its options.
 
     Attributes:
         make_model: makes the model to start from; called after the seed is set.

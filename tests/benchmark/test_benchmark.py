@@ -11,8 +11,8 @@ import torch
 from support.models import tiny_model
 from torch.utils.flop_counter import FlopCounterMode
 
-from swinviz.benchmark import capture_contest, head_contest, model_contest, scaling, training_contest
-from swinviz.benchmark.measurement import hold
+from swinviz.benchmark import benchmark_capture, benchmark_head, benchmark_model, benchmark_training, scaling
+from swinviz.benchmark.measurement import measure
 from swinviz.cli import main
 from swinviz.plots.benchmark import plot_scaling
 
@@ -25,7 +25,7 @@ def test_ratios_and_differences_are_against_the_first_and_the_exact() -> None:
         return torch.tensor([value])
 
     runs = {"slow": lambda: after(0.06, 1.0), "quick": lambda: after(0.02, 1.5)}
-    contest = hold(
+    benchmark = measure(
         "naps",
         runs,
         torch.device("cpu"),
@@ -34,29 +34,31 @@ def test_ratios_and_differences_are_against_the_first_and_the_exact() -> None:
         operations=6e9,
         progress=False,
     )
-    assert contest.reference == "slow"
-    assert contest.entries["slow"].speedup == 1.0
-    assert 1.2 < contest.entries["quick"].speedup <= 4.0
-    assert contest.entries["quick"].difference == 0.25
-    assert contest.gflops("slow") == pytest.approx(6 / contest.entries["slow"].seconds)
-    assert "of roof" in contest.table(roof=100.0)
-    assert "of roof" not in contest.table()
+    assert benchmark.reference == "slow"
+    assert benchmark.measurements["slow"].speedup == 1.0
+    assert 1.2 < benchmark.measurements["quick"].speedup <= 4.0
+    assert benchmark.measurements["quick"].difference == 0.25
+    assert benchmark.gflops("slow") == pytest.approx(6 / benchmark.measurements["slow"].seconds)
+    assert "of peak" in benchmark.table(peak=100.0)
+    assert "of peak" not in benchmark.table()
 
 
-@pytest.mark.parametrize("compare", [model_contest, head_contest])
+@pytest.mark.parametrize("compare", [benchmark_model, benchmark_head])
 def test_all_contestants_give_the_same_logits(compare: object) -> None:
-    contest = compare(tiny_model(7), IMAGES, rounds=1, progress=False)
-    assert contest.reference == "transformers"
-    exact = {name: entry for name, entry in contest.entries.items() if "bfloat16" not in name}
+    benchmark = compare(tiny_model(7), IMAGES, rounds=1, progress=False)
+    assert benchmark.reference == "transformers"
+    exact = {
+        name: measurement for name, measurement in benchmark.measurements.items() if "bfloat16" not in name
+    }
     assert len(exact) == 3
-    assert max(entry.difference for entry in exact.values()) < 1e-4
-    assert all(entry.seconds > 0 for entry in contest.entries.values())
+    assert max(measurement.difference for measurement in exact.values()) < 1e-4
+    assert all(measurement.seconds > 0 for measurement in benchmark.measurements.values())
 
 
 def test_the_operations_counted_are_those_of_the_plain_way() -> None:
     model = tiny_model(7)
-    head = head_contest(model, IMAGES, rounds=1, peer=False, progress=False)
-    whole = model_contest(model, IMAGES, rounds=1, peer=False, progress=False)
+    head = benchmark_head(model, IMAGES, rounds=1, baseline=False, progress=False)
+    whole = benchmark_model(model, IMAGES, rounds=1, baseline=False, progress=False)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         features = model.features(IMAGES)
     backbone = counter.get_total_flops()
@@ -68,20 +70,24 @@ def test_the_operations_counted_are_those_of_the_plain_way() -> None:
 
 def test_everybody_minimizes_the_same_loss() -> None:
     labels = IMAGES[:, 0].gt(0).long()
-    contest = training_contest(tiny_model(7).train(), IMAGES, labels, rounds=1, progress=False)
-    assert list(contest.entries) == ["written plainly", "swinviz", "transformers"]
-    assert max(entry.difference for entry in contest.entries.values()) < 1e-4
+    benchmark = benchmark_training(tiny_model(7).train(), IMAGES, labels, rounds=1, progress=False)
+    assert list(benchmark.measurements) == ["written plainly", "swinviz", "transformers"]
+    assert max(measurement.difference for measurement in benchmark.measurements.values()) < 1e-4
 
 
 def test_capturing_changes_no_logit() -> None:
-    contest = capture_contest(tiny_model(7), IMAGES, rounds=1, progress=False)
-    assert list(contest.entries) == ["nothing captured", "a pattern of stage 0", "a pattern of stage 3"]
-    assert max(entry.difference for entry in contest.entries.values()) < 1e-5
+    benchmark = benchmark_capture(tiny_model(7), IMAGES, rounds=1, progress=False)
+    assert list(benchmark.measurements) == [
+        "nothing captured",
+        "a pattern of stage 0",
+        "a pattern of stage 3",
+    ]
+    assert max(measurement.difference for measurement in benchmark.measurements.values()) < 1e-5
 
 
 def test_the_peer_can_be_left_out() -> None:
-    contest = model_contest(tiny_model(7), IMAGES, rounds=1, peer=False, progress=False)
-    assert contest.reference == "swinviz"
+    benchmark = benchmark_model(tiny_model(7), IMAGES, rounds=1, baseline=False, progress=False)
+    assert benchmark.reference == "swinviz"
 
 
 def test_scaling_measures_every_shape_and_is_drawn_with_the_line() -> None:
@@ -94,14 +100,25 @@ def test_scaling_measures_every_shape_and_is_drawn_with_the_line() -> None:
 
 
 def test_the_command_writes_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["bench", "model", "capture", "--preset", "nano", "--size", "64", "--rounds", "1", "--no-peer"]
+    words = [
+        "bench",
+        "model",
+        "capture",
+        "--preset",
+        "nano",
+        "--size",
+        "64",
+        "--rounds",
+        "1",
+        "--no-baseline",
+    ]
     assert main([*words, "-o", str(tmp_path)]) == 0
     report = json.loads((tmp_path / "bench.json").read_text())
     assert report["preset"] == "nano"
-    assert report["model"]["entries"]["swinviz"]["seconds"] > 0
-    assert set(report) >= {"model", "capture", "roof"}
+    assert report["model"]["measurements"]["swinviz"]["seconds"] > 0
+    assert set(report) >= {"model", "capture", "peak"}
     assert "head" not in report
-    assert "of roof" in capsys.readouterr().out
+    assert "of peak" in capsys.readouterr().out
 
 
 def test_an_unknown_part_is_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -235,7 +235,7 @@ def test_version_and_help_answer_without_importing_torch() -> None:
 
 
 def test_importing_swinviz_and_all_its_names_is_light() -> None:
-    # No figures, app, notebook or peer at import, and little time beside torch's own.
+    # No figures, app, notebook or baseline at import, and little time beside torch's own.
     code = """
 import sys, time
 import torch

@@ -65,8 +65,8 @@ def iou_by_sets(pairs: list[tuple[np.ndarray, np.ndarray]], label: int) -> float
 @given(seed=st.integers(0, 2**31), classes=st.integers(1, 7))
 def test_iou_equals_sets_of_pixels_with_ignored_pixels_and_absent_classes(seed: int, classes: int) -> None:
     pairs = [label_maps(seed + k, classes, (5 + k, 4)) for k in range(3)]
-    tally = sum((ConfusionCounts.of(p, t, classes) for t, p in pairs), ConfusionCounts.empty(classes))
-    metrics = tally.metrics()
+    counts = sum((ConfusionCounts.of(p, t, classes) for t, p in pairs), ConfusionCounts.empty(classes))
+    metrics = counts.metrics()
     expected = [iou_by_sets(pairs, label) for label in range(classes)]
     np.testing.assert_allclose(metrics.iou, expected)  # NaN equals NaN here
     known = [value for value in expected if not math.isnan(value)]
@@ -146,7 +146,7 @@ def test_the_boundary_band_is_each_mask_minus_its_erosion(
 @pytest.mark.parametrize("seed", range(4))
 def test_boundary_iou_equals_the_official_definition_class_by_class(seed: int) -> None:
     both, either = np.zeros(4), np.zeros(4)
-    tally = ConfusionCounts.empty(4)
+    counts = ConfusionCounts.empty(4)
     for image in range(3):
         shape = (150 + 20 * image, 130)
         truth, prediction = blobs(10 * seed + image, shape, 4), blobs(10 * seed + image + 5, shape, 4)
@@ -157,8 +157,8 @@ def test_boundary_iou_equals_the_official_definition_class_by_class(seed: int) -
             in_prediction = official_boundary(prediction == label, width)
             both[label] += (in_truth & in_prediction).sum()
             either[label] += (in_truth | in_prediction).sum()
-        tally += ConfusionCounts.of(prediction, truth, 4)
-    np.testing.assert_allclose(tally.metrics().boundary_iou, both / either)
+        counts += ConfusionCounts.of(prediction, truth, 4)
+    np.testing.assert_allclose(counts.metrics().boundary_iou, both / either)
 
 
 def test_the_boundary_is_2_percent_of_the_diagonal_wide() -> None:
@@ -224,7 +224,7 @@ def test_the_report_counts_what_segment_predicts(model: SwinUPerNet) -> None:
         for t, p in zip(truth.flat, labels.flat, strict=True):
             if t != 255:
                 expected[t, p] += 1
-    np.testing.assert_array_equal(report.tally.confusion, expected)
+    np.testing.assert_array_equal(report.counts.confusion, expected)
     assert [image.number for image in report.images] == list(range(6))
     assert report.images[3].name == "picture 3"
     worst = report.worst(2)
@@ -233,16 +233,16 @@ def test_the_report_counts_what_segment_predicts(model: SwinUPerNet) -> None:
 
 def test_a_model_in_training_is_evaluated_in_eval_mode_and_handed_back_as_it_was() -> None:
     trained, data = tiny_model(), Pictures(2)
-    expected = evaluate(trained, data, progress=False).tally.confusion
+    expected = evaluate(trained, data, progress=False).counts.confusion
     trained.train()
-    np.testing.assert_array_equal(evaluate(trained, data, progress=False).tally.confusion, expected)
+    np.testing.assert_array_equal(evaluate(trained, data, progress=False).counts.confusion, expected)
     assert trained.training
 
 
 def test_options_change_how_images_are_looked_at(model: SwinUPerNet) -> None:
     report = evaluate(model, Pictures(2), InferenceOptions(scales=(0.5, 1.0), flip=True), progress=False)
     assert report.options == "whole, scales 0.5 1, mirrored too"
-    assert (report.tally.confusion != evaluate(model, Pictures(2), progress=False).tally.confusion).any()
+    assert (report.counts.confusion != evaluate(model, Pictures(2), progress=False).counts.confusion).any()
 
 
 def test_without_boundaries_only_they_are_missing(model: SwinUPerNet) -> None:
@@ -352,8 +352,8 @@ def test_an_interrupted_evaluation_goes_on_where_it_stopped(model: SwinUPerNet, 
     data = Pictures(8)
     resumed = evaluate(model, data, state=tmp_path / "state", progress=False)
     assert set(data.read) <= {0, 5, 6, 7}, "0 is read to recognize the data set, 1 to 4 were done"
-    np.testing.assert_array_equal(resumed.tally.confusion, whole.tally.confusion)
-    np.testing.assert_array_equal(resumed.tally.boundary, whole.tally.boundary)
+    np.testing.assert_array_equal(resumed.counts.confusion, whole.counts.confusion)
+    np.testing.assert_array_equal(resumed.counts.boundary, whole.counts.boundary)
     assert resumed.images == whole.images
     assert evaluate(model, Pictures(8), state=tmp_path / "state", progress=False).images == whole.images
 
@@ -456,7 +456,8 @@ def script(tmp_path: Path, *args: object, launcher: tuple[str, ...] = ()) -> sub
     repository = Path(__file__).resolve().parents[2]
     path = tmp_path / "script.py"
     path.write_text(SCRIPT)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": f"{repository}:{repository / 'tests'}"}
+    paths = (repository, repository / "tests", repository / "tests" / "evaluation")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(map(str, paths))}
     return subprocess.Popen(
         [sys.executable, *launcher, str(path), *map(str, args)], env=environment, stderr=subprocess.PIPE
     )
@@ -502,7 +503,7 @@ def test_an_evaluation_killed_with_signal_9_goes_on_and_ends_with_the_same_resul
     assert 3 <= before < 12
     finish(script(tmp_path, state, tmp_path / "resumed", 0))
     resumed, whole = Report.load(tmp_path / "resumed.0"), evaluate(model, Pictures(12), progress=False)
-    np.testing.assert_array_equal(resumed.tally.confusion, whole.tally.confusion)
+    np.testing.assert_array_equal(resumed.counts.confusion, whole.counts.confusion)
     assert resumed.images == whole.images
     assert len(list(state.glob("*.npz"))) == 2
 
@@ -519,7 +520,7 @@ def test_two_processes_give_the_result_of_one_to_the_last_digit_and_take_over_it
     for rank in (0, 1):
         report = Report.load(tmp_path / f"both.{rank}")
         assert report.environment["processes"] == "2"
-        np.testing.assert_array_equal(report.tally.confusion, whole.tally.confusion)
+        np.testing.assert_array_equal(report.counts.confusion, whole.counts.confusion)
         assert report.metrics.miou == whole.metrics.miou
         assert report.images == whole.images
     counts = sorted(len(images_of(shard)) for shard in state.glob("*.npz"))

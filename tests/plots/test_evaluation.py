@@ -26,8 +26,8 @@ def drawn(figure: Figure) -> Figure:
 
 
 def report(confusion: list[list[int]], images: tuple[ImageScore, ...] = ()) -> Report:
-    tally = ConfusionCounts(np.array(confusion), np.array([[10, 4, 0, 0], [8, 4, 0, 0], [6, 2, 0, 0]]))
-    return Report("Pictures", CLASSES, tally, images, "whole", (), 1.0, 1.0, {})
+    counts = ConfusionCounts(np.array(confusion), np.array([[10, 4, 0, 0], [8, 4, 0, 0], [6, 2, 0, 0]]))
+    return Report("Pictures", CLASSES, counts, images, "whole", (), 1.0, 1.0, {})
 
 
 COUNTS = report([[30, 10, 0, 0], [0, 100, 0, 0], [0, 0, 0, 0], [6, 0, 0, 2]])
@@ -80,7 +80,7 @@ def test_the_gallery_shows_the_worst_image_first_and_what_is_wrong_in_it() -> No
         ImageScore(1, "second", 0.1, 0.1),
         ImageScore(2, "void", math.nan, 0.0),
     )
-    figure = drawn(plot_worst_images(report(COUNTS.tally.confusion.tolist(), images), model, TwoPictures()))
+    figure = drawn(plot_worst_images(report(COUNTS.counts.confusion.tolist(), images), model, TwoPictures()))
     titles = [ax.get_title() for ax in figure.axes]
     assert titles[:4] == ["image\nsecond: mIoU 10 %", "truth", "prediction", "wrong\n0 % of the pixels"]
     assert titles[4:] == [

@@ -39,10 +39,10 @@ class PhotoDataset(LabeledImages):
     """
 
     sets: ClassVar[Mapping[str, tuple[str, ...]]]
-    """What each class of the data set may be among the outdoor classes, in the order of the labels."""
+    """Outdoor classes that each class of the data set may be, in the order of the labels."""
 
     measured: ClassVar[Mapping[str, tuple[str, ...]]]
-    """What is measured: a name, and the outdoor classes that count as it when they are predicted."""
+    """Measured classes: a name, and the outdoor classes that count as it when they are predicted."""
 
     merged: ClassVar[Mapping[str, str]] = MappingProxyType({})
     """Classes of the data set that are measured under another name."""

@@ -25,14 +25,14 @@ CITYSCAPES_HINTS: Final[Mapping[int, str]] = MappingProxyType(
     {0: "road", 1: "sidewalk", 4: "fence", 5: "pole", 6: "signboard", 7: "signboard", 8: "tree", 9: "grass",
      11: "person", 12: "person", 13: "car", 14: "car", 15: "car", 16: "car", 17: "bicycle", 18: "bicycle"}
 )  # fmt: skip
-"""What Cityscapes' training ids hint at."""
+"""Hints of Cityscapes' training ids."""
 
 VOC_HINTS: Final[Mapping[int, str]] = MappingProxyType(
     {1: "object", 2: "bicycle", 3: "animal", 4: "boat", 5: "object", 6: "car", 7: "car", 8: "animal",
      9: "object", 10: "animal", 11: "object", 12: "animal", 13: "animal", 14: "bicycle", 15: "person",
      16: "object", 17: "animal", 18: "object", 19: "car", 20: "object"}
 )  # fmt: skip
-"""What PASCAL VOC's classes hint at."""
+"""Hints of PASCAL VOC's classes."""
 
 _ANIMALS: Final = (3, 8, 10, 12, 13, 17)
 _SCENERY: Final = (0, 1, 2, 8, 9, 10)  # Cityscapes' road, sidewalk, building, vegetation, terrain, sky

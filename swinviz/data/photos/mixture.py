@@ -36,13 +36,13 @@ SCENE_SETS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {"house": ("building",), "field": ("grass",), "rock": ("mountain", "object"), "sea": ("water",),
      "lake": ("water",), "streetlight": ("pole",)}
 )  # fmt: skip
-"""What the drawn scenes' classes may be, where they are called otherwise here."""
+"""Outdoor classes of the drawn scenes' classes that are called otherwise there."""
 
 RARE: Final[Mapping[str, float]] = MappingProxyType(
     {"person": 2.0, "fence": 1.2, "animal": 1.2, "sidewalk": 1.0, "mountain": 1.0, "water": 0.8, "car": 0.8,
      "bicycle": 0.8, "boat": 0.7, "signboard": 0.7, "grass": 0.6, "pole": 0.6, "tree": 0.5, "sand": 0.2}
 )  # fmt: skip
-"""How often an image is chosen for a class that it holds, relative to one another."""
+"""Relative frequency with which an image is chosen for a class that it holds, relative to one another."""
 
 _FOR_A_CLASS, _PASTED = 0.45, 0.15  # shares of samples
 _LEAST_PIXELS = 60

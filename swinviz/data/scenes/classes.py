@@ -8,7 +8,7 @@ SCENE_CLASSES: Final[tuple[str, ...]] = (
     "sky", "building", "house", "tree", "road", "sidewalk", "grass", "field", "sand", "rock",
     "mountain", "sea", "lake", "boat", "car", "person", "fence", "streetlight",
 )  # fmt: skip
-"""What the scenes are made of; a class's label is its place."""
+"""Classes of the scenes; a class's label is its place."""
 SCENE_PALETTE: Final[tuple[tuple[int, int, int], ...]] = tuple(
     ADE20K_PALETTE[ADE20K_CLASSES.index(name)] for name in SCENE_CLASSES
 )

@@ -63,7 +63,7 @@ class Light:
 
     @property
     def low_sun(self) -> bool:
-        """Whether the sun is low enough to be seen and to lay a path on water."""
+        """True where the sun is low enough to be seen and to lay a path on water."""
         return self.mood.sun[1] < 0.6
 
     def lit(self, color: Color, distance: float = 0.0) -> Color:

@@ -1,4 +1,4 @@
-"""What lenses, sensors and files do to photographs: for a model that learns from drawings."""
+"""Effects of lenses, sensors and files on photographs: for a model that learns from drawings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Camera", "blur"]
 
 @dataclass(frozen=True)
 class Camera:
-    """What lenses, sensors and files do to photographs; not in the published recipe.
+    """Effects of lenses, sensors and files on photographs; not in the published recipe.
 
     `nano` learns from drawings and is shown photographs, so it must not rely on tones and crispness.
 

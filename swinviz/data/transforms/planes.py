@@ -1,4 +1,4 @@
-"""What the steps work on: planes, float32 (3, H, W) in gray levels 0 to 255, so that they round only once."""
+"""Planes that the steps work on, float32 (3, H, W) in gray levels 0 to 255, so that they round only once."""
 
 from __future__ import annotations
 
