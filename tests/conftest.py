@@ -1,4 +1,4 @@
-"""What every test gets: one thread, fixed seeds, no network, paths, and a browser that is watched."""
+"""Surroundings of every test: one thread, fixed seeds, no network, paths, and a browser that is watched."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def data_dir() -> Path:
 
 @pytest.fixture
 def fuzz_count(request: pytest.FixtureRequest) -> int:
-    """How many mutated images are read, and six times how many mutated checkpoints."""
+    """Number of mutated images that are read, and six times how many mutated checkpoints."""
     return int(request.config.getoption("--fuzz"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,15 @@ def sources(repository: Path) -> dict[str, Source]:
 
 def test_every_public_name_says_shapes_units_and_errors(sources: dict[str, Source]) -> None:
     assert list(complaints(sources)) == []
+
+
+def test_docstrings_begin_with_a_noun_or_a_verb(sources: dict[str, Source]) -> None:
+    asking = re.compile(r"(What|How|Whether|Which)\b")
+    nodes = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    for name, source in sources.items():
+        for node in ast.walk(source.tree):
+            if isinstance(node, nodes):
+                assert not asking.match(ast.get_docstring(node) or ""), (name, ast.get_docstring(node))
 
 
 def test_only_the_parts_of_the_scenes_leave_it_to_their_package_what_is_public(
@@ -63,7 +73,7 @@ def no_unit(wait: float) -> float | None:
     """Wait."""
 
 class Fields:
-    """What fields hold.
+    """Contents of fields.
 
     Attributes:
         x: a map.
@@ -154,7 +164,7 @@ def raises_later():
     return fail
 
 class Class:
-    """What methods it has is its own affair."""
+    """A class whose methods are its own affair."""
 
     def _method(self): ...
 

@@ -1,4 +1,4 @@
-"""Attention that goes where it should not: to padding, and, were the mask off, across region seams."""
+"""Attention that goes where it should not: to padding, and, were the mask off, across regions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def padding_leakage(pattern: Tensor, geometry: WindowGeometry) -> Tensor:
 
 
 def cross_region_attention(scores: Tensor, geometry: WindowGeometry) -> Tensor:
-    """Measure for each token which share of its attention would cross a region seam if the mask were off.
+    """Measure for each token which share of its attention would cross a region border if the mask were off.
 
     The mask is taken off this block only: the scores are those of a run with it on.
 

@@ -27,7 +27,7 @@ class HeadStatistics:
             counts where it lies, past the map's border.
         entropy: (nH,) of a query's pattern, in nats; at most log(N).
         padding_share: (nH,) attention on padding, 0..1.
-        seam_share: (nH,) attention across region seams, 0..1; about 0 unless the mask is edited away.
+        cross_region_share: (nH,) attention across regions, 0..1; about 0 unless the mask is edited away.
         own_class_share: (nH,) attention on tokens of the query's own class, 0..1; None without labels.
         queries: over how many queries the means are taken.
     """
@@ -35,7 +35,7 @@ class HeadStatistics:
     distance: Tensor
     entropy: Tensor
     padding_share: Tensor
-    seam_share: Tensor
+    cross_region_share: Tensor
     own_class_share: Tensor | None
     queries: int
 
@@ -58,7 +58,7 @@ class HeadStatistics:
             distance=mean("distance"),
             entropy=mean("entropy"),
             padding_share=mean("padding_share"),
-            seam_share=mean("seam_share"),
+            cross_region_share=mean("cross_region_share"),
             own_class_share=mean("own_class_share") if labeled else None,
             queries=queries,
         )
@@ -107,7 +107,7 @@ def head_statistics(
         distance=mean(torch.cdist(places, places) * geometry.stride, "wqk"),
         entropy=entropy.cpu().double() / queries,
         padding_share=mean(padding.float(), "wk"),
-        seam_share=mean(cross_region_pairs(geometry, device).float(), "wqk"),
+        cross_region_share=mean(cross_region_pairs(geometry, device).float(), "wqk"),
         own_class_share=own_class,
         queries=queries,
     )

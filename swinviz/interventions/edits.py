@@ -73,7 +73,7 @@ def no_bias(stage: int | None = None, block: int | None = None) -> Edits:
 
 
 def mask_padding_keys(stage: int | None = None, block: int | None = None) -> Edits:
-    """Forbid attention to padding, as the mask forbids attention across seams.
+    """Forbid attention to padding, as the mask forbids attention across regions.
 
     Args:
         stage: only in this stage; in all by default.

@@ -22,7 +22,7 @@ _MEASURES = {
     "distance": "mean distance (pixels)",
     "entropy": "entropy (nats)",
     "padding_share": "share on padding",
-    "seam_share": "share across seams",
+    "cross_region_share": "share across regions",
     "own_class_share": "share on own class",
 }
 

@@ -209,7 +209,7 @@ def is_padding(geometry: WindowGeometry, at: tuple[int, int]) -> bool:
 
 
 def region(geometry: WindowGeometry, at: tuple[int, int]) -> tuple[bool, bool]:
-    """Which side of the two seams a token of one window lies on: whether the roll brought it round."""
+    """Side of the two region borders that a token of one window lies on."""
     return at[0] < geometry.shift_size, at[1] < geometry.shift_size
 
 
@@ -244,7 +244,7 @@ def test_statistics_are_the_means_of_a_loop_over_pairs_of_tokens(geometry: Windo
         measured.distance,
         measured.entropy,
         measured.padding_share,
-        measured.seam_share,
+        measured.cross_region_share,
         measured.own_class_share,
     )
     for value, total in zip(got, expected.values(), strict=True):
@@ -275,7 +275,7 @@ def test_model_statistics_are_those_of_the_captured_patterns() -> None:
 
 
 @given(geometry=geometries())
-def test_padding_and_seam_shares_are_sums_over_the_marked_pairs(geometry: WindowGeometry) -> None:
+def test_padding_and_cross_region_shares_are_sums_over_the_marked_pairs(geometry: WindowGeometry) -> None:
     pattern = random_pattern(geometry)
     scores = torch.randn(1, geometry.num_windows, 2, *[geometry.window_area] * 2)
     free = scores.softmax(dim=-1)

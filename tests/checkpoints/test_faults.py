@@ -50,7 +50,7 @@ def files(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> dict[st
 
 
 def refused(path: Path) -> str:
-    """What `load` says about a file that it must refuse: one sentence that names it."""
+    """Message of `load` about a file that it must refuse: one sentence that names it."""
     with pytest.raises(CheckpointError) as caught:
         load(path)
     message = str(caught.value)

@@ -79,7 +79,7 @@ def written(folder: Path, name: str, content: bytes) -> Path:
 
 
 def asked(http: httpx.Client, *arguments: Any) -> str:
-    """What the server streams back when it is asked to segment, whatever the arguments are."""
+    """Answer that the server streams back when it is asked to segment, whatever the arguments are."""
     called = http.post("/gradio_api/call/segment", json={"data": arguments}).json()
     return http.get(f"/gradio_api/call/segment/{called['event_id']}").text
 

@@ -1,4 +1,4 @@
-"""What cannot be read as an image is refused in one sentence: what it is, why, what to do."""
+"""Files that are no readable image are refused in one sentence: what it is, why, what to do."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def test_figures_of_heads_have_a_row_a_block_and_a_column_a_head(model: SwinUPer
     grid = figure.axes[0].images[0].get_array()
     np.testing.assert_allclose(grid.filled(-1), [[0.5, -1], [0.1, 0.2]], atol=1e-7)
     table = attention.model_statistics(model, [x])
-    check(plots.plot_statistics(table), "pixels", "nats", "padding", "seams")
+    check(plots.plot_statistics(table), "pixels", "nats", "padding", "regions")
     for draw in (plots.plot_statistics, lambda empty: plots.plot_heads(empty, "share")):
         with pytest.raises(ValueError, match="no block"):
             draw({})

@@ -1,1 +1,1 @@
-"""What the tests share: servers and browsers, files good and bad, small models."""
+"""Shared parts of the tests: servers and browsers, files good and bad, small models."""

@@ -1,4 +1,4 @@
-"""What `pip install swinviz[EXTRAS]` brings to an empty environment: nothing else can be imported.
+"""The packages that `pip install swinviz[EXTRAS]` brings to an empty environment: nothing else imports.
 
     python -c "import declared_only; declared_only.enforce('demo'); ..."
 

@@ -86,7 +86,7 @@ def odd_uploads() -> dict[str, bytes]:
 
 
 def read_answer(answer: bytes | str) -> tuple[dict[str, Any], list[np.ndarray]]:
-    """What the live socket answers to a frame: its header, and its PNGs as arrays."""
+    """Answer of the live socket to a frame: its header, and its PNGs as arrays."""
     assert isinstance(answer, bytes), answer
     (length,) = struct.unpack_from("<I", answer)
     header, at, parts = json.loads(answer[4 : 4 + length]), 4 + length, []

@@ -1,4 +1,4 @@
-"""What the docstring of a public name must say, checked on the source: shapes, units, errors.
+"""Requirements on the docstring of a public name, checked on the source: shapes, units, errors.
 
 ruff holds docstrings to Google's form, to the parameters that exist (D417, DOC102) and to results that exist
 (DOC202, DOC403). This adds what it cannot know: which names are public, and what a tensor or a number needs.
@@ -45,17 +45,17 @@ class Docstring:
         return dict(SECTION.findall(self.text + "\n"))
 
     def entries(self, section: str) -> dict[str, str]:
-        """What a section says of each name in it."""
+        """Text of a section on each name in it."""
         found = ENTRY.findall(self.sections.get(section, ""))
         return {name.strip(): said for names, said in found for name in names.replace("*", "").split(",")}
 
     def about(self, parameter: str) -> str:
-        """What is said of a parameter; everything, where there is no list of them."""
+        """Text on a parameter; everything, where there is no list of them."""
         return self.entries("Args").get(parameter, self.text)
 
     @property
     def result(self) -> str:
-        """What is said of the result; everything, where it has no section of its own."""
+        """Text on the result; everything, where it has no section of its own."""
         return self.sections.get("Returns") or self.sections.get("Yields") or self.text
 
 
@@ -72,13 +72,13 @@ def names_in(annotation: ast.expr | None) -> set[str]:
 
 
 def is_array(annotation: ast.expr | None) -> bool:
-    """Whether an annotation is an array or several; in a mapping each has a shape of its own."""
+    """True where an annotation is an array or several; in a mapping each has a shape of its own."""
     names = names_in(annotation)
     return bool(ARRAYS & names) and not names & {"dict", "Mapping", "Callable"}
 
 
 def is_number(annotation: ast.expr | None) -> bool:
-    """Whether an annotation is float, perhaps with None or in a tuple; int is too often a plain count."""
+    """True where an annotation is float, perhaps with None or in a tuple; int is too often a plain count."""
     names = names_in(annotation)
     return "float" in names and names <= {"float", "int", "None", "tuple"}
 
@@ -116,7 +116,7 @@ def is_property(function: Function) -> bool:
 
 
 def complaints_about_function(function: Function, around: str = "") -> Iterator[str]:
-    """What the docstring of a function lacks; `around` is the docstring of its class."""
+    """Yield what the docstring of a function lacks; `around` is the docstring of its class."""
     text = ast.get_docstring(function)
     if not text:
         yield "has no docstring"
@@ -204,7 +204,7 @@ class Source:
         }
 
     def is_described(self, constant: ast.stmt) -> bool:
-        """Whether a string stands beneath an assignment, which is as near to a docstring as one can get."""
+        """True where a string stands beneath an assignment."""
         following = self.tree.body[self.tree.body.index(constant) + 1 :]
         match following:
             case [ast.Expr(value=ast.Constant(value=str())), *_]:

@@ -9,7 +9,7 @@ EMBED, DEPTHS, HEADS = 8, (2, 1, 2, 1), (1, 2, 2, 4)
 
 
 def official_backbone(window_size: int = 7, seed: int = 0) -> dict[str, Tensor]:
-    """What microsoft/Swin-Transformer saves as `model`, ImageNet's classifier and all."""
+    """Tensors that microsoft/Swin-Transformer saves as `model`, ImageNet's classifier and all."""
     generator = torch.Generator().manual_seed(seed)
     shapes: dict[str, tuple[int, ...]] = {
         "patch_embed.proj.weight": (EMBED, 3, 4, 4),

@@ -1,4 +1,4 @@
-"""What a step reads depends on its number alone."""
+"""The data of a step depends on its number alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What nano's model card says is what the shipped file does."""
+"""nano's model card says of the shipped file only the truth."""
 
 from __future__ import annotations
 
