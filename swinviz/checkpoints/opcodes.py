@@ -62,7 +62,7 @@ def check_opcodes(path: Path, *, archive: bool) -> None:
             with path.open("rb") as file:
                 for _ in range(_LEGACY_PICKLES):
                     _walk(file)
-    except (RuntimeError, ValueError, LookupError) as error:
+    except (RuntimeError, ValueError, LookupError, MemoryError, OverflowError) as error:  # lengths may lie
         if isinstance(error, CheckpointError):
             raise
         raise CheckpointError(f"it is damaged ({first_line(error)}): fetch or copy it again.") from error

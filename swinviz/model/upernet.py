@@ -84,6 +84,7 @@ class UPerHead(nn.Module):
         self.dropout = nn.Dropout2d(config.dropout)
         self.classifier = nn.Conv2d(width, num_classes, 1)
         self.logits = HookPoint("B C H W")
+        _initialize(self)
 
     def forward(self, features: list[Tensor]) -> Tensor:
         """Decode the backbone's maps, finest first, into logits (B, K, H/4, W/4)."""
@@ -126,7 +127,22 @@ class FCNHead(nn.Module):
         self.dropout = nn.Dropout2d(config.dropout)
         self.classifier = nn.Conv2d(config.aux_channels, num_classes, 1)
         self.logits = HookPoint("B C H W")
+        _initialize(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, h, w) -> logits (B, K, h, w)."""
         return self.logits(self.classifier(self.dropout(self.conv(x))))
+
+
+def _initialize(head: UPerHead | FCNHead) -> None:
+    """Start as mmsegmentation's heads do: He's normal by fan-out, classifiers 0.01, biases 0.
+
+    Source:
+        mmcv, mmcv/cnn/bricks/conv_module.py (`init_weights`); mmsegmentation, decode_heads/decode_head.py.
+    """
+    for module in head.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    nn.init.normal_(head.classifier.weight, std=0.01)
+    assert head.classifier.bias is not None
+    nn.init.zeros_(head.classifier.bias)

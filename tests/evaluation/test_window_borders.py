@@ -71,7 +71,7 @@ DISTANCE = border_distance(WindowGeometry(16, 16, 2, 0, 4), (64, 64), (64, 64))
 
 
 def test_right_pixels_are_counted_in_the_bin_of_their_distance() -> None:
-    model, scale = tiny_model(2), (64, 64)
+    model, scale = tiny_model(2, classes=2), (64, 64)
     answers = model.segment(np.zeros((64, 64, 3), np.uint8), InferenceOptions(scale=scale)).labels
     found = border_accuracy(model, Answers(answers), scale=scale, bins=4, progress=False)
     assert found.distance.tolist() == [0.5, 1.5, 2.5, 3.5]

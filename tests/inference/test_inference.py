@@ -276,7 +276,9 @@ def test_a_model_segments_any_size_as_its_full_size_logits_say(
     with torch.no_grad():
         logits = upsampled(tiny(prepared(rgb, (resized[0], resized[1]))), size)[0]
     best_two = logits.topk(2, dim=0).values
-    clear = (best_two[0] - best_two[1] > 0.05).numpy()  # OpenCV rounds some pixels the other way
+    clear = (
+        best_two[0] - best_two[1] > 0.1 * logits.std()
+    ).numpy()  # OpenCV rounds some pixels the other way
     assert clear.mean() > 0.5
     np.testing.assert_array_equal(result.labels[clear], logits.argmax(dim=0).numpy()[clear])
 

@@ -9,7 +9,7 @@ from support.models import tiny_model
 from torch import nn
 
 from swinviz import HeadConfig, capture
-from swinviz.model.upernet import UPerHead
+from swinviz.model.upernet import FCNHead, UPerHead
 
 
 @pytest.mark.parametrize("size", [(64, 64), (45, 70), (1, 1), (130, 33)])
@@ -65,3 +65,26 @@ def test_training_with_one_image_is_possible_without_the_1x1_pooling() -> None:
 def test_a_head_that_cannot_be_is_refused(changes: dict) -> None:
     with pytest.raises(ValueError, match="choose a whole number"):
         HeadConfig(**changes)
+
+
+def test_fresh_heads_start_as_mmsegmentations() -> None:
+    """Standard deviations by hand: He's sqrt(2 / (k * k * out channels)), classifiers 0.01, biases 0."""
+    torch.manual_seed(0)
+    head = UPerHead((96, 192, 384, 768), 150, HeadConfig())
+    aux = FCNHead(384, 150, HeadConfig())
+    expected = {
+        "ppm.0.conv": (2 / 512) ** 0.5,
+        "bottleneck.conv": (2 / (9 * 512)) ** 0.5,
+        "lateral.1.conv": (2 / 512) ** 0.5,
+        "fpn.2.conv": (2 / (9 * 512)) ** 0.5,
+        "fusion.conv": (2 / (9 * 512)) ** 0.5,
+        "classifier": 0.01,
+    }
+    for name, deviation in expected.items():
+        assert head.get_submodule(name).weight.std().item() == pytest.approx(deviation, rel=0.02), name
+    assert aux.conv.conv.weight.std().item() == pytest.approx((2 / (9 * 256)) ** 0.5, rel=0.02)
+    assert aux.classifier.weight.std().item() == pytest.approx(0.01, rel=0.02)
+    assert not head.classifier.bias.any()
+    assert not aux.classifier.bias.any()
+    assert (head.fusion.bn.weight == 1).all()
+    assert not head.fusion.bn.bias.any()
