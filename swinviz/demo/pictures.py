@@ -26,8 +26,8 @@ __all__ = ["examples", "open_picture", "picture_input"]
 
 # (package, file below it): photographs that come with packages the demo needs anyway.
 _PHOTOGRAPHS = (
-    ("gradio", "media_assets/images/lion.jpg"),
     ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"),
+    ("gradio", "media_assets/images/lion.jpg"),
     ("gradio", "media_assets/images/cheetah.jpg"),
 )
 _SCENES = (7, 9, 3)
