@@ -238,8 +238,8 @@ sys.path.append(sys.argv[1])
 from support.permissions import bind_by_permissions
 from PIL import Image
 bind_by_permissions()
-run = "import sys; sys.path.append(sys.argv.pop(1)); import declared_only; declared_only.enforce('demo'); "
-run += "from swinviz.demo import main; main()"
+run = "import sys; sys.path.append(sys.argv.pop(1)); from support import declared_only; "
+run += "declared_only.enforce('demo'); from swinviz.demo import main; main()"
 os.execv(sys.executable, [sys.executable, "-c", run, *sys.argv[1:]])
 """
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from swinviz.checkpoints.errors import first_line
@@ -158,6 +158,9 @@ class _WeightsWithoutMemory(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
+        if func in (Tensor.normal_, nn.init.normal_):
+            tensor: Tensor = args[0] if args else (kwargs or {})["tensor"]
+            return tensor  # nothing to fill; asked for all the same, torch would import its compiler
         kwargs = dict(kwargs or {})
         if func in (torch.empty, torch.zeros, torch.ones):
             kwargs["device"] = kwargs.get("device") or "meta"  # torch's layers pass device=None on

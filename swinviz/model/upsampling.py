@@ -40,8 +40,8 @@ def bilinear_matrix(
     [[1.0, 0.0], [0.75, 0.25], [0.25, 0.75], [0.0, 1.0]]
     """
     start, stop, _ = columns.indices(length)
-    matrix = torch.zeros(1, stop - start, length, dtype=dtype, device=device)
-    matrix[0].diagonal(start).fill_(1)  # unit vectors give the columns
+    wanted, entries = torch.arange(start, stop, device=device), torch.arange(length, device=device)
+    matrix = (wanted[:, None] == entries).to(dtype)[None]  # 1 columns length: unit vectors give the columns
     for size in sizes:
         matrix = F.interpolate(matrix, size=size, mode="linear", align_corners=False)
     return matrix[0].t()
