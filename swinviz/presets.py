@@ -38,7 +38,7 @@ class Preset:
         memory_gb: published training memory of one GPU (V100), in gigabytes.
         fps: published images a second at 512x512, batch 1 (V100).
         miou: published mean intersection over union on ADE20K's validation set, in percent.
-        miou_ms_flip: the same, in percent, averaged over six scales and mirroring.
+        miou_ms_flip: the same, in percent, averaged over six scales and flipping.
         license: license of the weights.
         shipped: whether the package carries the weights.
         knows: one line on what the model has seen.

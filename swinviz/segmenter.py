@@ -127,7 +127,7 @@ class SwinUPerNet(nn.Module):
 
         Args:
             image: path, PIL image, or array (H, W, 3) of uint8.
-            options: how the image is resized, cut and mirrored; by default the whole image at the scale of
+            options: how the image is resized, cropped and flipped; by default the whole image at the scale of
                 the model's configuration.
 
         Returns:

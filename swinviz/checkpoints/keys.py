@@ -1,8 +1,8 @@
 """Key tables: each publisher's names of the same weights, and the way from their names to ours.
 
-A published model is a backbone under one naming and heads under another, so there is a table for each. Two
-publishers also store something else than we do: mmsegmentation orders the inputs of patch merging as
-`nn.Unfold` yields them, and transformers keeps query, key and value apart; both are mended here.
+A published model is a backbone under one set of names and heads under another, so there is a table for each.
+Two publishers also store something else than we do: mmsegmentation orders the inputs of patch merging as
+`nn.Unfold` yields them, and transformers keeps query, key and value apart; both are converted here.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from swinviz.errors import CheckpointError
 
 __all__ = [
     "HUB",
+    "KEY_FORMATS",
     "MMSEGMENTATION",
-    "NAMINGS",
     "OFFICIAL",
     "OURS",
     "TIMM",
@@ -109,7 +109,7 @@ TIMM = KeyFormat(
 """Of timm."""
 
 # The order counts: timm's sign is also found in official files, which have merging in layers 0, 1 and 2.
-NAMINGS = (MMSEGMENTATION, HUB, OFFICIAL, TIMM, OURS)
+KEY_FORMATS = (MMSEGMENTATION, HUB, OFFICIAL, TIMM, OURS)
 """All that can be read, those that are told apart most surely first."""
 
 _HEADS: tuple[Rule, ...] = (
@@ -141,13 +141,13 @@ def find_key_format(names: Iterable[str]) -> KeyFormat:
         CheckpointError: nobody's that are known, so that the file holds no Swin Transformer.
     """
     names = list(names)
-    for naming in NAMINGS:
-        if any(re.search(naming.sign, name) for name in names):
-            return naming
+    for key_format in KEY_FORMATS:
+        if any(re.search(key_format.sign, name) for name in names):
+            return key_format
     shown = ", ".join(repr(name[:80]) for name in names[:3]) or "none at all"
     raise CheckpointError(
         f"its tensors ({shown}, ...) carry the names of no Swin Transformer that swinviz knows: "
-        f"give a checkpoint of {', '.join(naming.publisher for naming in NAMINGS)}."
+        f"give a checkpoint of {', '.join(key_format.publisher for key_format in KEY_FORMATS)}."
     )
 
 
@@ -155,35 +155,35 @@ def translate(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Give every tensor of a published model our name, and our order of patch merging.
 
     Args:
-        tensors: a state dict under any naming in `NAMINGS`, of a whole model or of a backbone alone.
+        tensors: a state dict under any key format in `KEY_FORMATS`, of a whole model or of a backbone alone.
 
     Returns:
         The state dict under our names; tables that are recomputed and ImageNet's classifier are left out.
-        Names that no rule knows are kept, for the caller to complain about.
+        Names that no rule knows are kept, for the caller to report.
 
     Raises:
-        CheckpointError: unknown naming, or two tensors that are the same part of the model.
+        CheckpointError: unknown key format, or two tensors that are the same part of the model.
     """
     tensors = {re.sub(r"^module\.", "", name): tensor for name, tensor in tensors.items()}
-    naming = find_key_format(tensors)
+    key_format = find_key_format(tensors)
     translated: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         if _DROPPED.search(name):
             continue
-        ours = _our_name(name, naming)
+        ours = _our_name(name, key_format)
         if ours in translated:
             raise CheckpointError(
                 f"it has {ours} twice, the second time as {name}: it was put together wrongly."
             )
-        merging = naming.unfolded and ".downsample." in ours
+        merging = key_format.unfolded and ".downsample." in ours
         translated[ours] = _refold_merging(tensor) if merging else tensor
     return _join_qkv(translated)
 
 
-def _our_name(name: str, naming: KeyFormat) -> str:
+def _our_name(name: str, key_format: KeyFormat) -> str:
     if _IS_HEAD.match(name):
         return _rename(name, _HEADS)
-    return "backbone." + _rename(re.sub(r"^backbone\.", "", name), naming.rules)
+    return "backbone." + _rename(re.sub(r"^backbone\.", "", name), key_format.rules)
 
 
 def _rename(name: str, rules: Iterable[Rule]) -> str:

@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--check", action="store_true", help="only look the data set over, and list what is wrong"
     )
     parser.add_argument("--slide", action="store_true", help="crops of 512x512 instead of the whole image")
-    parser.add_argument("--ms-flip", action="store_true", help="average six sizes, each mirrored too")
+    parser.add_argument("--ms-flip", action="store_true", help="average six sizes, each flipped too")
     parser.add_argument("--limit", type=int, help="only so many images")
     parser.add_argument("--cost", action="store_true", help="measure memory and images a second too")
     parser.add_argument(

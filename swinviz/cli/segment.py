@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", type=Path, default=Path(), metavar="DIR", help="folder for the results"
     )
     parser.add_argument("--mode", choices=("whole", "slide", "tile"), default="whole", help="how it is cut")
-    parser.add_argument("--ms-flip", action="store_true", help="average six sizes, each mirrored too")
+    parser.add_argument("--ms-flip", action="store_true", help="average six sizes, each flipped too")
     parser.add_argument("--opacity", type=float, default=0.5, help="of the colors over the image, 0 to 1")
     add_model_arguments(parser)
 

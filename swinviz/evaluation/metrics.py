@@ -74,6 +74,7 @@ class ConfusionCounts:
         classes: int,
         *,
         boundary: bool = True,
+        ignore: int = IGNORE_INDEX,
     ) -> ConfusionCounts:
         """Count one image.
 
@@ -82,9 +83,10 @@ class ConfusionCounts:
 
         Args:
             prediction: (H, W), from 0 to classes - 1; any shape without boundaries.
-            truth: (H, W), the same, or 255 for ignored.
+            truth: (H, W), the same, or `ignore`.
             classes: number K of classes.
             boundary: count the boundaries too.
+            ignore: label of the truth that does not count.
 
         Raises:
             DatasetError: other shapes, or a label that is no class.
@@ -98,17 +100,22 @@ class ConfusionCounts:
                 f"the labels have {truth.shape} pixels and the prediction {prediction.shape}: "
                 "every image needs labels of its own size."
             )
-        counted = truth != IGNORE_INDEX
+        counted = truth != ignore
         true, predicted = truth[counted].astype(np.int64), prediction[counted].astype(np.int64)
-        if true.size and max(true.max(), predicted.max()) >= classes:
-            raise DatasetError(
-                f"there is a label {max(true.max(), predicted.max())}, but only {classes} classes, counted "
-                f"from 0: use {IGNORE_INDEX} for pixels without a class."
-            )
+        if true.size:
+            low, high = min(true.min(), predicted.min()), max(true.max(), predicted.max())
+            if not 0 <= low <= high < classes:
+                wrong = low if low < 0 else high
+                raise DatasetError(
+                    f"there is a label {wrong}, but only {classes} classes, counted "
+                    f"from 0: use {ignore} for pixels without a class."
+                )
         confusion = np.bincount(true * classes + predicted, minlength=classes**2)
         counts = cls(confusion.reshape(classes, classes), np.zeros((3, classes), np.int64))
         if boundary:
-            counts.boundary[:] = _boundaries(np.where(counted, prediction, IGNORE_INDEX), truth, classes)
+            counts.boundary[:] = _boundaries(
+                np.where(counted, prediction, IGNORE_INDEX), np.where(counted, truth, IGNORE_INDEX), classes
+            )
         return counts
 
     def __add__(self, other: ConfusionCounts) -> ConfusionCounts:

@@ -238,7 +238,7 @@ def _in_words(options: InferenceOptions) -> str:
     words = [
         f"{options.mode}{cut}",
         f"scales {scales.replace('x', ' ')}" if scales else "one scale",
-        "mirrored too" if options.flip else "",
+        "flipped too" if options.flip else "",
         f"resized to {options.scale}" if options.scale else "",
         f"in {str(options.precision).removeprefix('torch.')}" if options.precision else "",
     ]

@@ -1,4 +1,4 @@
-"""From an image to labels: resize, run, upsample, decide, as the published figures were measured."""
+"""From an image to labels: resize, run, upsample, take the argmax, as the published figures were measured."""
 
 from swinviz.inference.options import MULTI_SCALE, InferenceOptions
 from swinviz.inference.pipeline import LogitsFn, segment

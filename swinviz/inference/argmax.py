@@ -1,9 +1,10 @@
 """From coarse logits to labels at full size, a few rows at a time.
 
-A model of 150 classes decides at a quarter of the resolution; upsampled to the image's size its logits would
+A model of 150 classes predicts at a quarter of the resolution; upsampled to the image's size its logits would
 be the largest tensor of all (600 MB for a megapixel). Only their maximum is wanted, so they are upsampled for
-a block of rows, decided, and forgotten. Bilinear upsampling is linear and separable, so going by way of the
-resized image's size, as the published pipeline does, is one matrix for the rows and two passes along them.
+a block of rows, reduced to their argmax, and dropped. Bilinear upsampling is linear and separable, so going
+by way of the resized image's size, as the published pipeline does, is one matrix for the rows and two passes
+along them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from swinviz.model.upsampling import bilinear_matrix, upsample
 
-__all__ = ["View", "decide"]
+__all__ = ["Prediction", "argmax_upsampled"]
 
 # Elements of logits that exist at a time. On a CPU the block should stay in the cache, and few rows need few
 # low-resolution ones. Measured on one core: 18 classes at 240x320 take 9 ms so, 19 ms with twice as many (all
@@ -27,11 +28,11 @@ _BLOCK_ON_GPU = 50_000_000
 _MATRIX = 16_000_000
 
 
-class View(NamedTuple):
-    """Logits of the model for one view of the image.
+class Prediction(NamedTuple):
+    """Logits of one forward pass.
 
     Attributes:
-        logits: (1, K, h, w), float32, at any resolution, not mirrored.
+        logits: (1, K, h, w), float32, at any resolution, not flipped.
         size: (height, width) of the image that the model was given, in pixels.
     """
 
@@ -39,22 +40,22 @@ class View(NamedTuple):
     size: tuple[int, int]
 
 
-def decide(views: Sequence[View], size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+def argmax_upsampled(predictions: Sequence[Prediction], size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Choose the class of every pixel.
 
     Args:
-        views: one or more; the class probabilities of several are averaged.
+        predictions: one or more; the class probabilities of several are averaged.
         size: (height, width) of the original image, which the logits are upsampled to first.
 
     Returns:
         Labels (H, W), uint8 (int32 with more than 256 classes), and the probability of each pixel's class
         (H, W), float32; both on the logits' device.
     """
-    device, classes = views[0].logits.device, views[0].logits.shape[1]
+    device, classes = predictions[0].logits.device, predictions[0].logits.shape[1]
     height, width = size
     labels = torch.empty(size, dtype=torch.uint8 if classes <= 256 else torch.int32, device=device)
     scores = torch.empty(size, dtype=torch.float32, device=device)
-    sources = [_Upsampled(view, size) for view in views]
+    sources = [_Upsampled(prediction, size) for prediction in predictions]
     budget = _BLOCK_ON_CPU if device.type == "cpu" else _BLOCK_ON_GPU
     step = max(1, min(budget // (classes * width), *(source.most_rows() for source in sources)))
     for start in range(0, height, step):
@@ -71,11 +72,11 @@ def decide(views: Sequence[View], size: tuple[int, int]) -> tuple[Tensor, Tensor
 class _Upsampled:
     """Logits as they would be at full size, made for the rows that are asked for."""
 
-    def __init__(self, view: View, size: tuple[int, int]) -> None:
+    def __init__(self, prediction: Prediction, size: tuple[int, int]) -> None:
         # Channels last, so that the maximum over a pixel's K logits reads memory in order.
-        self.logits = view.logits.contiguous(memory_format=torch.channels_last)
-        self.heights = (view.logits.shape[-2], view.size[0], size[0])
-        self.widths = (view.size[1], size[1])
+        self.logits = prediction.logits.contiguous(memory_format=torch.channels_last)
+        self.heights = (prediction.logits.shape[-2], prediction.size[0], size[0])
+        self.widths = (prediction.size[1], size[1])
         # A row lies between two of the resized image's, each of which lies between two low-resolution ones.
         self.margin = 2 + 2 * self.heights[0] // self.heights[1]
 

@@ -1,4 +1,4 @@
-"""Inference options: whole, sliding or tiled; scales; mirroring."""
+"""Inference options: whole, sliding or tiled; scales; flipping."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Mode = Literal["whole", "slide", "tile"]
 """Ways to cut up an image; `InferenceOptions` describes them."""
 
 MULTI_SCALE = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
-"""The sizes whose answers the published multi-scale figures average, each of them mirrored too."""
+"""The sizes whose answers the published multi-scale figures average, each of them flipped too."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class InferenceOptions:
         crop: (height, width) of a crop or piece, in pixels of the resized image.
         stride: (vertical, horizontal) step from one crop to the next, in the same pixels.
         scales: factors on `scale`; with more than one, the class probabilities are averaged.
-        flip: average with the mirrored image too.
+        flip: average with the flipped image too.
         scale: (long, short) edge that the image is resized to, keeping its ratio; None takes the model's own.
         precision: run the model under autocast in this floating-point type; None leaves it as it is.
         fallback: when CUDA runs out of memory, tile instead of failing, and say so.

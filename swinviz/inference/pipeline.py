@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from swinviz.errors import SwinvizError
 from swinviz.images import ImageLike, keep_ratio_size, normalize, read_image, resize
-from swinviz.inference.argmax import View, decide
+from swinviz.inference.argmax import Prediction, argmax_upsampled
 from swinviz.inference.crops import crops
 from swinviz.inference.options import InferenceOptions
 from swinviz.inference.segmentation import Segmentation
@@ -97,10 +97,11 @@ def _label(
     """Labels, scores, and what was done because CUDA ran out of memory."""
     notes: list[str] = []
     while True:
-        looker = _Predictor(_Runner(logits_fn, config.num_classes, options.precision), config, options)
+        predictor = _Predictor(_Runner(logits_fn, config.num_classes, options.precision), config, options)
         try:
             with torch.no_grad():
-                return *(looker.tile(rgb) if options.mode == "tile" else looker.look(rgb)), tuple(notes)
+                predict = predictor.predict_tiles if options.mode == "tile" else predictor.predict
+                return *predict(rgb), tuple(notes)
         except torch.cuda.OutOfMemoryError as error:
             smaller = _needing_less_memory(options)
             if smaller is None:
@@ -162,18 +163,18 @@ def _low_res_logits(logits_fn: LogitsFn, images: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class _Predictor:
-    """Looks at an image as the options say."""
+    """Prediction of one image under the given options."""
 
     run: _Runner
     config: ModelConfig
     options: InferenceOptions
 
-    def look(self, rgb: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    def predict(self, rgb: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """Labels and scores of a whole image (H, W, 3)."""
         height, width = rgb.shape[:2]
-        return self.decide(rgb, [keep_ratio_size((height, width), scale) for scale in self.scales])
+        return self.predict_sizes(rgb, [keep_ratio_size((height, width), scale) for scale in self.scales])
 
-    def tile(self, rgb: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    def predict_tiles(self, rgb: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """Labels and scores of an image (H, W, 3), each piece by itself."""
         height, width = rgb.shape[:2]
         reference = keep_ratio_size((height, width), self.options.scale or self.config.scale)
@@ -192,7 +193,7 @@ class _Predictor:
                 (max(1, round(seen.shape[0] * zoom * factor)), max(1, round(seen.shape[1] * zoom * factor)))
                 for factor in self.options.scales
             ]
-            piece_labels, piece_scores = self.decide(seen, sizes)
+            piece_labels, piece_scores = self.predict_sizes(seen, sizes)
             labels[piece.kept] = piece_labels[piece.kept_within]
             scores[piece.kept] = piece_scores[piece.kept_within]
         return labels, scores
@@ -203,17 +204,17 @@ class _Predictor:
         long, short = self.options.scale or self.config.scale
         return [(int(long * factor), int(short * factor)) for factor in self.options.scales]
 
-    def decide(
+    def predict_sizes(
         self, rgb: NDArray[np.uint8], sizes: list[tuple[int, int]]
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Labels and scores of an image (H, W, 3) that is looked at in several sizes."""
-        views = []
+        """Labels and scores of an image (H, W, 3), averaged over several sizes."""
+        predictions = []
         for size in sizes:
             images = normalize(resize(rgb, size))[None]  # 1 3 h w
-            views.append(View(self.logits(images), size))
+            predictions.append(Prediction(self.logits(images), size))
             if self.options.flip:
-                views.append(View(self.logits(images.flip(-1)).flip(-1), size))
-        labels, scores = decide(views, (rgb.shape[0], rgb.shape[1]))
+                predictions.append(Prediction(self.logits(images.flip(-1)).flip(-1), size))
+        labels, scores = argmax_upsampled(predictions, (rgb.shape[0], rgb.shape[1]))
         return labels.cpu().numpy(), scores.cpu().numpy()
 
     def logits(self, images: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from swinviz.interventions.edits import (
     patch_window,
     skip_block,
 )
-from swinviz.interventions.report import Comparison, EditResult, compare, iou_per_class
+from swinviz.interventions.report import Comparison, EditResult, compare
 from swinviz.interventions.sweep import CachedRun, first_edited_block, flipped_share, head_sweep
 
 __all__ = [
@@ -29,7 +29,6 @@ __all__ = [
     "first_edited_block",
     "flipped_share",
     "head_sweep",
-    "iou_per_class",
     "mask_padding_keys",
     "no_bias",
     "no_mask",

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from swinviz.attention import model_input
+from swinviz.evaluation.metrics import ConfusionCounts
 from swinviz.images import ImageLike
-from swinviz.inference.argmax import View, decide
+from swinviz.inference.argmax import Prediction, argmax_upsampled
 from swinviz.interventions.edits import Edits
 from swinviz.interventions.sweep import CachedRun
 from swinviz.segmenter import SwinUPerNet
 
-__all__ = ["Comparison", "EditResult", "compare", "iou_per_class"]
+__all__ = ["Comparison", "EditResult", "compare"]
 
 Labels = NDArray[np.integer]
 
@@ -132,19 +133,19 @@ def compare(
         raise ValueError(f"the truth is {truth.shape}, but the image is {projection.image}: make them equal.")
     run = CachedRun(model, x)
 
-    def decided(logits: Tensor) -> Labels:
-        labels, _ = decide([View(logits, projection.input)], projection.image)
+    def predict(logits: Tensor) -> Labels:
+        labels, _ = argmax_upsampled([Prediction(logits, projection.input)], projection.image)
         return labels.cpu().numpy()
 
     classes = model.config.num_classes
-    unedited = decided(run.logits)
+    unedited = predict(run.logits)
     # No label of the model's own is to be ignored.
     reference, ignore = (unedited, -1) if truth is None else (truth, ignore)
-    before = iou_per_class(unedited, reference, classes, ignore)
+    before = _iou(unedited, reference, classes, ignore)
     results = []
     for name, mappings in edits.items():
-        labels = decided(run(mappings))
-        iou = iou_per_class(labels, reference, classes, ignore)
+        labels = predict(run(mappings))
+        iou = _iou(labels, reference, classes, ignore)
         results.append(EditResult(name, labels, labels != unedited, iou, iou - before))
     return Comparison(
         labels=unedited,
@@ -155,35 +156,7 @@ def compare(
     )
 
 
-def iou_per_class(
-    predicted: Labels, reference: Labels, classes: int, ignore: int = 255
-) -> NDArray[np.float64]:
-    """Measure the intersection over union of each class that the reference holds.
-
-    Args:
-        predicted: (H, W) classes.
-        reference: (H, W) classes; `ignore` where it does not count.
-        classes: number K of classes.
-        ignore: label of the reference that does not count.
-
-    Returns:
-        (K,) from 0 to 1, NaN for classes that the reference lacks.
-
-    Raises:
-        ValueError: the reference holds a class that is not there.
-
-    >>> iou_per_class(np.array([[0, 0, 1]]), np.array([[0, 1, 1]]), classes=3).tolist()
-    [0.5, 0.5, nan]
-    """
-    counted = reference != ignore
-    if counted.any() and not 0 <= reference[counted].min() <= reference[counted].max() < classes:
-        raise ValueError(
-            f"the reference holds labels beyond 0 to {classes - 1} and {ignore} (ignored): map them first."
-        )
-    pairs = reference[counted].astype(np.int64) * classes + predicted[counted]
-    table = np.bincount(pairs, minlength=classes**2).reshape(classes, classes).astype(float)
-    union = table.sum(axis=0) + table.sum(axis=1) - table.diagonal()
-    with np.errstate(invalid="ignore"):
-        iou: NDArray[np.float64] = table.diagonal() / union
-    iou[table.sum(axis=1) == 0] = np.nan
-    return iou
+def _iou(predicted: Labels, reference: Labels, classes: int, ignore: int) -> NDArray[np.float64]:
+    """Intersection over union of each class (K,), 0 to 1; NaN for a class that the reference lacks."""
+    counts = ConfusionCounts.of(predicted, reference, classes, boundary=False, ignore=ignore)
+    return np.where(counts.confusion.any(axis=1), counts.metrics().iou, np.nan)

@@ -346,7 +346,7 @@ def cubic(grid: Tensor, y: int, x: int, size: int) -> Tensor:
     return total
 
 
-class TestNamings:
+class TestKeyFormats:
     def test_each_naming_is_recognized(self, state: dict[str, Any]) -> None:
         assert find_key_format(state["state_dict"]) is MMSEGMENTATION
         assert find_key_format(official_backbone()) is OFFICIAL

@@ -13,9 +13,8 @@ from swinviz.data.transforms import (
     Camera,
     Photometric,
     TrainTransform,
-    Window,
     blur,
-    choose_window,
+    choose_crop,
     random_size,
     resize_labels,
     resize_planes,
@@ -23,6 +22,7 @@ from swinviz.data.transforms import (
     turn_hue,
 )
 from swinviz.images import normalize
+from swinviz.model.geometry import Box
 
 edges = st.integers(1, 70)
 seeds = st.integers(0, 2**32 - 1)
@@ -40,7 +40,7 @@ def planes(seed, height=9, width=11):
 
 
 def whole(size):
-    return Window(0, 0, *size)
+    return Box(0, 0, *size)
 
 
 @settings(max_examples=150, deadline=None)
@@ -69,12 +69,12 @@ def test_a_window_is_the_same_part_of_the_whole(height, width, new_height, new_w
     top, left = data.draw(st.integers(0, new_height - 2)), data.draw(st.integers(0, new_width - 2))
     h, w = data.draw(st.integers(1, new_height - top)), data.draw(st.integers(1, new_width - left))
     part = np.s_[..., top : top + h, left : left + w]
-    window = Window(top, left, h, w)
+    box = Box(top, left, top + h, left + w)
     np.testing.assert_array_equal(
-        resize_planes(image, size, window), resize_planes(image, size, whole(size))[part]
+        resize_planes(image, size, box), resize_planes(image, size, whole(size))[part]
     )
     np.testing.assert_array_equal(
-        resize_labels(labels, size, window), resize_labels(labels, size, whole(size))[part]
+        resize_labels(labels, size, box), resize_labels(labels, size, whole(size))[part]
     )
 
 
@@ -109,7 +109,7 @@ def test_the_crop_is_the_first_of_ten_that_no_class_fills(seed, height, width, e
     # Mostly one class, some ignored: the rule has work to do.
     labels = rng.choice(np.array([0, 0, 0, 0, 1, 2, 255], np.uint8), (4, 4)).repeat(10, 0).repeat(10, 1)
     size, crop = (height, width), (edge, edge)
-    window = choose_window(labels, size, crop, cat_max_ratio, np.random.default_rng(seed))
+    box = choose_crop(labels, size, crop, cat_max_ratio, np.random.default_rng(seed))
 
     replay = np.random.default_rng(seed)
     tall, wide = min(edge, height), min(edge, width)
@@ -117,7 +117,7 @@ def test_the_crop_is_the_first_of_ten_that_no_class_fills(seed, height, width, e
         top, left = replay.integers(height - tall + 1), replay.integers(width - wide + 1)
         if attempt == 10 or brute_force_is_fine(labels, size, crop, top, left, cat_max_ratio):
             break
-    assert window == Window(top, left, tall, wide)
+    assert box == Box(top, left, top + tall, left + wide)
 
 
 def test_ignored_pixels_do_not_count_towards_a_class():
@@ -126,7 +126,7 @@ def test_ignored_pixels_do_not_count_towards_a_class():
     labels[2:4] = 4  # half and half of those that count: always fine
     rng = np.random.default_rng(0)
     before = rng.bit_generator.state
-    choose_window(labels, (20, 20), (20, 20), 0.75, rng)
+    choose_crop(labels, (20, 20), (20, 20), 0.75, rng)
     after = rng.bit_generator.state
     rng.bit_generator.state = before
     rng.integers(1), rng.integers(1)
@@ -221,7 +221,7 @@ def test_the_published_strengths(field, largest):
 def test_the_published_recipe():
     recipe = TrainTransform()
     assert (recipe.scale, recipe.ratios, recipe.crop) == ((2048, 512), (0.5, 2.0), (512, 512))
-    assert (recipe.cat_max_ratio, recipe.mirror, recipe.camera) == (0.75, 0.5, None)
+    assert (recipe.cat_max_ratio, recipe.flip, recipe.camera) == (0.75, 0.5, None)
     assert recipe.photometric == Photometric()
 
 
@@ -251,7 +251,7 @@ def test_another_seed_gives_another_sample():
 
 
 def test_what_is_missing_is_padded_with_the_mean_and_ignored():
-    plain = TrainTransform(scale=(20, 20), ratios=(1, 1), crop=(32, 32), mirror=0, photometric=None)
+    plain = TrainTransform(scale=(20, 20), ratios=(1, 1), crop=(32, 32), flip=0, photometric=None)
     image, labels = plain(*picture(0, 20, 20), np.random.default_rng(0))
     assert (labels[20:] == 255).all()
     assert (labels[:, 20:] == 255).all()
@@ -261,26 +261,26 @@ def test_what_is_missing_is_padded_with_the_mean_and_ignored():
 
 
 def test_nothing_random_leaves_the_picture_as_it_is():
-    plain = TrainTransform(scale=(30, 30), ratios=(1, 1), crop=(30, 30), mirror=0, photometric=None)
+    plain = TrainTransform(scale=(30, 30), ratios=(1, 1), crop=(30, 30), flip=0, photometric=None)
     source = picture(0, 30, 30)
     image, labels = plain(*source, np.random.default_rng(0))
     np.testing.assert_array_equal(image, source[0])
     np.testing.assert_array_equal(labels, source[1])
 
 
-def test_half_of_the_samples_are_mirrored_image_and_labels_together():
+def test_half_of_the_samples_are_flipped_image_and_labels_together():
     recipe = TrainTransform(scale=(30, 30), ratios=(1, 1), crop=(30, 30), photometric=None)
-    source, rng, mirrored = picture(0, 30, 30), np.random.default_rng(0), 0
+    source, rng, flips = picture(0, 30, 30), np.random.default_rng(0), 0
     for _ in range(400):
         image, labels = recipe(*source, rng)
         flipped = not np.array_equal(image, source[0])
-        mirrored += flipped
+        flips += flipped
         np.testing.assert_array_equal(image, source[0][:, ::-1] if flipped else source[0])
         np.testing.assert_array_equal(labels, source[1][:, ::-1] if flipped else source[1])
-    assert mirrored == pytest.approx(200, abs=40)
+    assert flips == pytest.approx(200, abs=40)
 
 
-def test_image_and_labels_stay_aligned_through_resize_crop_and_mirror():
+def test_image_and_labels_stay_aligned_through_resize_crop_and_flip():
     """Each class is drawn in its own gray, so that the image tells what the label must be."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 5, (8, 8), dtype=np.uint8).repeat(32, 0).repeat(32, 1)
@@ -320,7 +320,7 @@ def test_blur_is_opencvs_gaussian(deviation):
         ({"ratios": (2.0, 0.5)}, "the smaller one first"),
         ({"ratios": (0.0, 0.5)}, "positive"),
         ({"cat_max_ratio": 0.0}, "from 0 to 1"),
-        ({"mirror": 1.5}, "from 0 to 1"),
+        ({"flip": 1.5}, "from 0 to 1"),
     ],
 )
 def test_bounds_that_leave_nothing_to_draw_are_refused(arguments, message):

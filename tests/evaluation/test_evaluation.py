@@ -30,7 +30,7 @@ from swinviz.evaluation import ConfusionCounts, Cost, Report, evaluate, measure_
 from swinviz.evaluation.boundary_iou import boundary_band, boundary_width
 from swinviz.evaluation.loading import prefetched
 from swinviz.inference import MULTI_SCALE, InferenceOptions
-from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
+from swinviz.model.config import ModelConfig
 from swinviz.presets import build
 from swinviz.segmenter import SwinUPerNet
 
@@ -202,9 +202,8 @@ class Pictures:
 
 def tiny_model() -> SwinUPerNet:
     torch.manual_seed(5)
-    backbone = SwinConfig(embed_dim=8, depths=(1, 1, 1, 1), num_heads=(1, 1, 1, 1), window_size=4)
-    head = HeadConfig(channels=8, aux_channels=0)
-    model = SwinUPerNet(ModelConfig(CLASSES, backbone=backbone, head=head, scale=(96, 64))).eval()
+    config = ModelConfig.tiny(CLASSES, depths=(1, 1, 1, 1), aux_channels=0, scale=(96, 64))
+    model = SwinUPerNet(config).eval()
     torch.nn.init.normal_(model.head.classifier.weight)
     return model
 
@@ -241,7 +240,7 @@ def test_a_model_in_training_is_evaluated_in_eval_mode_and_handed_back_as_it_was
 
 def test_options_change_how_images_are_looked_at(model: SwinUPerNet) -> None:
     report = evaluate(model, Pictures(2), InferenceOptions(scales=(0.5, 1.0), flip=True), progress=False)
-    assert report.options == "whole, scales 0.5 1, mirrored too"
+    assert report.options == "whole, scales 0.5 1, flipped too"
     assert (report.counts.confusion != evaluate(model, Pictures(2), progress=False).counts.confusion).any()
 
 
@@ -554,7 +553,7 @@ def test_the_table_sets_the_published_row_beside_the_measured_one(report: Report
     assert lines[2].split() == ["published", "44.41", "-", "-", "-", "5.02", "21.06"]
     assert lines[3].split()[0::5] == ["measured", "1.25"]
     assert lines[3].split()[1] == f"{100 * report.metrics.miou:.2f}"
-    many = replace(on_ade, options="whole, scales 0.5 0.75 1 1.25 1.5 1.75, mirrored too")
+    many = replace(on_ade, options="whole, scales 0.5 0.75 1 1.25 1.5 1.75, flipped too")
     assert "45.79" in many.table()
     assert "published" not in report.table()
 

@@ -11,13 +11,13 @@ from support.fuzzing import limited_memory
 from torch import Tensor
 
 from swinviz.inference import argmax
-from swinviz.inference.argmax import View, decide
+from swinviz.inference.argmax import Prediction, argmax_upsampled
 
 
-def plain(view: View, size: tuple[int, int]) -> Tensor:
+def plain(prediction: Prediction, size: tuple[int, int]) -> Tensor:
     """Probabilities at full size: (K, H, W)."""
-    logits = view.logits
-    for step in (view.size, size):
+    logits = prediction.logits
+    for step in (prediction.size, size):
         logits = F.interpolate(logits, size=step, mode="bilinear", align_corners=False)
     return logits[0].softmax(dim=0)
 
@@ -28,7 +28,7 @@ edges = st.integers(1, 60)
 @given(
     coarse=st.tuples(edges, edges), resized=st.tuples(edges, edges), size=st.tuples(edges, edges), seed=edges
 )
-def test_blocks_of_every_shape_decide_as_plain_interpolation(
+def test_blocks_of_every_shape_agree_with_plain_interpolation(
     coarse: tuple[int, int], resized: tuple[int, int], size: tuple[int, int], seed: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -36,8 +36,8 @@ def test_blocks_of_every_shape_decide_as_plain_interpolation(
         patch.setattr(argmax, "_BLOCK_ON_CPU", 500)
         patch.setattr(argmax, "_MATRIX", 400)
         logits = torch.randn(1, 3, *coarse, generator=torch.Generator().manual_seed(seed))
-        labels, scores = decide([View(logits, resized)], size)
-    expected = plain(View(logits, resized), size)
+        labels, scores = argmax_upsampled([Prediction(logits, resized)], size)
+    expected = plain(Prediction(logits, resized), size)
     assert torch.allclose(scores, expected.amax(dim=0), atol=1e-5)
     chosen = expected.gather(0, labels[None].long())[0]
     assert torch.allclose(chosen, expected.amax(dim=0), atol=1e-5)  # a tie may fall either way
@@ -47,6 +47,6 @@ def test_blocks_of_every_shape_decide_as_plain_interpolation(
 def test_a_tall_image_takes_little_memory(height: int, resized: int) -> None:
     logits = torch.randn(1, 2, resized // 4, 1)
     with limited_memory(gigabytes=0.4):  # its matrix alone would take 0.8 and 0.6 GB
-        labels, _ = decide([View(logits, (resized, 1))], (height, 1))
-    expected = plain(View(logits, (resized, 1)), (height, 1))
+        labels, _ = argmax_upsampled([Prediction(logits, (resized, 1))], (height, 1))
+    expected = plain(Prediction(logits, (resized, 1)), (height, 1))
     assert (labels == expected.argmax(dim=0)).float().mean() > 0.999

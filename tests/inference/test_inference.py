@@ -21,9 +21,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from swinviz import inference
 from swinviz.errors import ImageError, SwinvizError
 from swinviz.inference import InferenceOptions, Segmentation
-from swinviz.inference.argmax import View, decide
+from swinviz.inference.argmax import Prediction, argmax_upsampled
 from swinviz.inference.crops import crops
-from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
+from swinviz.model.config import ModelConfig
 from swinviz.segmenter import SwinUPerNet
 
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
@@ -190,8 +190,8 @@ def test_multi_scale_and_flip_look_at_the_published_sizes_and_average_probabilit
 def test_probabilities_not_logits_are_averaged_over_views() -> None:
     sure, unsure = torch.tensor([9.0, 0.0, 0.0]), torch.tensor([0.0, 2.0, 0.0])
     third = torch.tensor([0.0, 2.0, 0.0])
-    views = [View(logits.view(1, 3, 1, 1), (1, 1)) for logits in (sure, unsure, third)]
-    labels, scores = decide(views, (1, 1))
+    views = [Prediction(logits.view(1, 3, 1, 1), (1, 1)) for logits in (sure, unsure, third)]
+    labels, scores = argmax_upsampled(views, (1, 1))
     assert labels.item() == 1, "the mean of the logits would be class 0"
     assert scores.item() == pytest.approx(
         (math.exp(0) / (math.exp(9) + 2) + 2 * math.exp(2) / (math.exp(2) + 2)) / 3
@@ -214,7 +214,7 @@ def test_deciding_block_by_block_equals_enlarging_everything(
     logits = torch.randn(1, classes, *coarse, generator=torch.Generator().manual_seed(block))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("swinviz.inference.argmax._BLOCK_ON_CPU", block)
-        labels, scores = decide([View(logits, resized)], original)
+        labels, scores = argmax_upsampled([Prediction(logits, resized)], original)
     plain = upsampled(logits, resized, original)[0]
     best_two = plain.topk(min(2, classes), dim=0).values
     clear = (best_two[0] - best_two[-1] > 1e-5) | (classes == 1)
@@ -239,7 +239,7 @@ class LargestTensor(TorchDispatchMode):
 def test_no_tensor_holds_every_class_at_full_size(views: int) -> None:
     logits = torch.randn(1, 150, 16, 16)
     with LargestTensor() as largest:
-        decide([View(logits, (64, 64))] * views, (500, 500))
+        argmax_upsampled([Prediction(logits, (64, 64))] * views, (500, 500))
     assert largest.elements < 150 * 500 * 500 / 20
 
 
@@ -258,9 +258,7 @@ def test_more_than_256_classes_get_labels_that_hold_them() -> None:
 @pytest.fixture(scope="module")
 def tiny() -> SwinUPerNet:
     torch.manual_seed(3)
-    backbone = SwinConfig(embed_dim=12, depths=(2, 2, 2, 2), num_heads=(1, 1, 2, 2))
-    head = HeadConfig(channels=16, aux_channels=4)
-    model = SwinUPerNet(ModelConfig(tuple("abcde"), backbone=backbone, head=head, scale=(256, 96))).eval()
+    model = SwinUPerNet(ModelConfig.tiny(tuple("abcde"), window_size=7, scale=(256, 96))).eval()
     nn.init.normal_(model.head.classifier.weight)
     return model
 

@@ -44,7 +44,7 @@ class Stripes:
 
 
 def noisy(image: Array, labels: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Augment by grain and mirroring."""
+    """Augment by grain and flipping."""
     flip = int(rng.integers(2)) * 2 - 1
     grain = rng.integers(0, 40, image.shape, dtype=np.uint8)
     return (image + grain)[:, ::flip], labels[:, ::flip]

@@ -1,4 +1,4 @@
-"""The published recipe's augmentation: resize, crop, mirror, distort, pad; and what a camera adds to it.
+"""The published recipe's augmentation: resize, crop, flip, distort, pad; and what a camera adds to it.
 
 Every step is a pure function of its arguments and of a numpy Generator, so that a sample can be drawn again.
 
@@ -15,16 +15,15 @@ from swinviz.data.dataset import IGNORE_INDEX
 from swinviz.data.transforms.camera import Camera, blur
 from swinviz.data.transforms.colors import Photometric, scale_saturation, turn_hue
 from swinviz.data.transforms.planes import Bytes, coin, to_bytes
-from swinviz.data.transforms.resizing import Window, choose_window, random_size, resize_labels, resize_planes
+from swinviz.data.transforms.resizing import choose_crop, random_size, resize_labels, resize_planes
 from swinviz.images import MEAN
 
 __all__ = [
     "Camera",
     "Photometric",
     "TrainTransform",
-    "Window",
     "blur",
-    "choose_window",
+    "choose_crop",
     "random_size",
     "resize_labels",
     "resize_planes",
@@ -42,7 +41,7 @@ class TrainTransform:
         ratios: bounds of the random factor on `scale`.
         crop: height and width of the result, in pixels.
         cat_max_ratio: the largest share of one class in a crop, if it can be helped; 1 for any.
-        mirror: probability of mirroring left to right.
+        flip: probability of flipping left to right.
         photometric: the color distortion; None for none.
         camera: further changes, of photographs; None for none.
 
@@ -59,7 +58,7 @@ class TrainTransform:
     ratios: tuple[float, float] = (0.5, 2.0)
     crop: tuple[int, int] = (512, 512)
     cat_max_ratio: float = 0.75
-    mirror: float = 0.5
+    flip: float = 0.5
     photometric: Photometric | None = field(default_factory=Photometric)
     camera: Camera | None = None
 
@@ -70,9 +69,9 @@ class TrainTransform:
             )
         if not 0 < self.ratios[0] <= self.ratios[1]:
             raise ValueError(f"ratios {self.ratios} must be two positive numbers, the smaller one first")
-        if not 0 < self.cat_max_ratio <= 1 or not 0 <= self.mirror <= 1:
+        if not 0 < self.cat_max_ratio <= 1 or not 0 <= self.flip <= 1:
             raise ValueError(
-                f"cat_max_ratio {self.cat_max_ratio} and mirror {self.mirror} are shares: "
+                f"cat_max_ratio {self.cat_max_ratio} and flip {self.flip} are shares: "
                 "give numbers from 0 to 1"
             )
 
@@ -101,16 +100,17 @@ class TrainTransform:
                 "give (H, W, 3) and (H, W)"
             )
         size = random_size(labels.shape, self.scale, self.ratios, rng)
-        window = choose_window(labels, size, self.crop, self.cat_max_ratio, rng)
-        planes, chosen = resize_planes(image, size, window), resize_labels(labels, size, window)
-        if coin(rng, self.mirror):
+        box = choose_crop(labels, size, self.crop, self.cat_max_ratio, rng)
+        planes, chosen = resize_planes(image, size, box), resize_labels(labels, size, box)
+        if coin(rng, self.flip):
             planes, chosen = planes[..., ::-1], chosen[:, ::-1]
         for distort in (self.photometric, self.camera):
             if distort is not None:
                 planes = distort(planes, rng)
         pixels = np.empty((*self.crop, 3), np.uint8)
         pixels[:] = np.rint(MEAN)
-        pixels[: window.height, : window.width] = to_bytes(planes)
+        height, width = box.bottom - box.top, box.right - box.left
+        pixels[:height, :width] = to_bytes(planes)
         padded = np.full(self.crop, IGNORE_INDEX, np.uint8)
-        padded[: window.height, : window.width] = chosen
+        padded[:height, :width] = chosen
         return pixels, padded

@@ -5,7 +5,6 @@ Source: mmsegmentation 0.x, mmseg/datasets/pipelines/transforms.py (Resize, Rand
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -14,20 +13,11 @@ from numpy.typing import NDArray
 from swinviz.data.dataset import IGNORE_INDEX
 from swinviz.data.transforms.planes import Bytes, Planes
 from swinviz.images import keep_ratio_size
+from swinviz.model.geometry import Box
 
-__all__ = ["Window", "choose_window", "random_size", "resize_labels", "resize_planes"]
+__all__ = ["choose_crop", "random_size", "resize_labels", "resize_planes"]
 
 TRIES = 10  # crops that are looked at before one with too much of one class is taken anyway
-
-
-@dataclass(frozen=True)
-class Window:
-    """A rectangle of a picture, in pixels."""
-
-    top: int
-    left: int
-    height: int
-    width: int
 
 
 def random_size(
@@ -42,14 +32,14 @@ def random_size(
     return keep_ratio_size(size, (int(scale[0] * ratio), int(scale[1] * ratio)))
 
 
-def resize_planes(image: Bytes, size: tuple[int, int], window: Window) -> Planes:
-    """Resize an image (H, W, 3) to `size` bilinearly, without antialiasing; return a window of the result.
+def resize_planes(image: Bytes, size: tuple[int, int], box: Box) -> Planes:
+    """Resize an image (H, W, 3) to `size` bilinearly, without antialiasing; return a crop of the result.
 
     Equals OpenCV's INTER_LINEAR, and torch's interpolate with align_corners and antialias off, within one
     gray level.
     """
-    rows = _taps(image.shape[0], size[0], window.top, window.height)
-    columns = _taps(image.shape[1], size[1], window.left, window.width)
+    rows = _taps(image.shape[0], size[0], box.top, box.bottom - box.top)
+    columns = _taps(image.shape[1], size[1], box.left, box.right - box.left)
     left, right = int(columns.first[0]), int(columns.second[-1]) + 1
     source = np.ascontiguousarray(image[:, left:right].transpose(2, 0, 1))
     lines = _blend(source, rows, axis=1)  # 3 h W'
@@ -81,13 +71,13 @@ def _taps(source: int, target: int, start: int, count: int) -> _Taps:
     return _Taps(first, np.minimum(first + 1, source - 1), (place - first).astype(np.float32))
 
 
-def resize_labels(labels: Bytes, size: tuple[int, int], window: Window) -> Bytes:
-    """Resize labels (H, W) to `size` by taking nearest pixels; return a window of the result.
+def resize_labels(labels: Bytes, size: tuple[int, int], box: Box) -> Bytes:
+    """Resize labels (H, W) to `size` by taking nearest pixels; return a crop of the result.
 
     Equals OpenCV's INTER_NEAREST, which takes the pixel at floor(position * source / target).
     """
-    rows = _nearest(labels.shape[0], size[0], window.top, window.height)
-    columns = _nearest(labels.shape[1], size[1], window.left, window.width)
+    rows = _nearest(labels.shape[0], size[0], box.top, box.bottom - box.top)
+    columns = _nearest(labels.shape[1], size[1], box.left, box.right - box.left)
     return labels[rows[:, None], columns]
 
 
@@ -97,31 +87,31 @@ def _nearest(source: int, target: int, start: int, count: int) -> NDArray[np.int
     return np.minimum(places.astype(np.intp), source - 1)
 
 
-def choose_window(
+def choose_crop(
     labels: Bytes,
     size: tuple[int, int],
     crop: tuple[int, int],
     cat_max_ratio: float,
     rng: np.random.Generator,
-) -> Window:
+) -> Box:
     """Draw a crop of the labels resized to `size`, preferring one that no class fills.
 
     Up to ten crops are looked at; the first with more than one class, none of them with a share of
     `cat_max_ratio` or more of the pixels that count, is taken. If there is none, an eleventh is taken unseen.
     An image smaller than the crop is kept whole.
     """
-    window = _any_window(size, crop, rng)
+    box = _any_crop(size, crop, rng)
     if cat_max_ratio >= 1:
-        return window
+        return box
     for _ in range(TRIES):
-        counts = np.bincount(resize_labels(labels, size, window).ravel(), minlength=256)[:IGNORE_INDEX]
+        counts = np.bincount(resize_labels(labels, size, box).ravel(), minlength=256)[:IGNORE_INDEX]
         if np.count_nonzero(counts) > 1 and counts.max() < cat_max_ratio * counts.sum():
             break
-        window = _any_window(size, crop, rng)
-    return window
+        box = _any_crop(size, crop, rng)
+    return box
 
 
-def _any_window(size: tuple[int, int], crop: tuple[int, int], rng: np.random.Generator) -> Window:
+def _any_crop(size: tuple[int, int], crop: tuple[int, int], rng: np.random.Generator) -> Box:
     height, width = min(size[0], crop[0]), min(size[1], crop[1])
-    top, left = rng.integers(size[0] - height + 1), rng.integers(size[1] - width + 1)
-    return Window(int(top), int(left), height, width)
+    top, left = int(rng.integers(size[0] - height + 1)), int(rng.integers(size[1] - width + 1))
+    return Box(top, left, top + height, left + width)
