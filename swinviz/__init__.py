@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from swinviz.errors import SwinvizError
     from swinviz.evaluation import evaluate
     from swinviz.explorer import explore
+    from swinviz.features import read_tokens, token_similarity
     from swinviz.images import read_image
     from swinviz.inference import InferenceOptions, Segmentation
     from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
@@ -51,7 +52,9 @@ _HOME = {
     "load": "checkpoints",
     "load_backbone": "checkpoints",
     "read_image": "images",
+    "read_tokens": "features",
     "save": "checkpoints",
+    "token_similarity": "features",
 }
 
 __all__ = [
@@ -76,7 +79,9 @@ __all__ = [
     "load",
     "load_backbone",
     "read_image",
+    "read_tokens",
     "save",
+    "token_similarity",
 ]
 
 

@@ -18,6 +18,7 @@ from swinviz.plots.evaluation import (
 from swinviz.plots.heads import plot_bias_tables, plot_decomposition, plot_heads, plot_statistics
 from swinviz.plots.interventions import plot_comparison, plot_iou_changes
 from swinviz.plots.reach import plot_reachability, plot_rollout, plot_share_maps
+from swinviz.plots.similarity import plot_similarity
 from swinviz.plots.windows import plot_mask, plot_rectangles, plot_regions, plot_windows
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "plot_regions",
     "plot_rollout",
     "plot_share_maps",
+    "plot_similarity",
     "plot_statistics",
     "plot_windows",
     "plot_worst_images",

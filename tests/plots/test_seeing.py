@@ -1,0 +1,66 @@
+"""Figures of features and explanations state picture, block, head, query and normalization."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+
+from swinviz import plots
+from swinviz.attention import attention_to_image
+from swinviz.features import SimilarityMap
+from swinviz.model.geometry import WindowGeometry
+
+RAINBOWS = {"jet", "rainbow", "gist_rainbow", "hsv", "nipy_spectral", "turbo", "gist_ncar"}
+
+
+def texts(figure: Figure) -> str:
+    """Draw the figure and return all that it says; no rainbow among its color maps."""
+    figure.savefig(io.BytesIO(), format="png", dpi=40)
+    drawn = [image for ax in figure.axes for image in ax.images]
+    assert not RAINBOWS & {image.get_cmap().name.removesuffix("_r") for image in drawn}
+    said = [figure.get_supxlabel(), *(ax.get_title() for ax in figure.axes)]
+    said += [label for ax in figure.axes for label in (ax.get_xlabel(), ax.get_ylabel())]
+    said += [text.get_text() for ax in figure.axes for text in ax.texts]
+    said += [tick.get_text() for ax in figure.axes for tick in (*ax.get_xticklabels(), *ax.get_yticklabels())]
+    said += [
+        entry.get_text() for ax in figure.axes if ax.get_legend() for entry in ax.get_legend().get_texts()
+    ]
+    return " | ".join(said)
+
+
+def assert_says(figure: Figure, *words: str) -> None:
+    said = texts(figure)
+    for word in words:
+        assert word in said, (word, said)
+
+
+@pytest.fixture
+def image(rng: np.random.Generator) -> np.ndarray:
+    return rng.integers(0, 255, (30, 45, 3), dtype=np.uint8)
+
+
+def test_a_similarity_figure_says_what_is_compared_with_what(image: np.ndarray) -> None:
+    geometry = WindowGeometry(height=8, width=12, window_size=7, shift_size=3, stride=4)
+    pattern = torch.randn(1, geometry.num_windows, 2, 49, 49).softmax(dim=-1)
+    looked = attention_to_image(pattern, geometry, query=(29, 44), block=(0, 1))
+    name = "stages.0.blocks.1.attn.v"
+    here = SimilarityMap(torch.rand(8, 12), 4, name, 1, (29, 44), centered=False, elsewhere=False)
+    there = SimilarityMap(torch.rand(5, 5), 4, name, 1, (29, 44), centered=False, elsewhere=True)
+    figure = plots.plot_similarity(
+        image, here, other=(image[:20, :20], there), attention=looked, picture="a$b.jpg"
+    )
+    assert_says(
+        figure,
+        r"query in a\$b.jpg",
+        "looks at, block 0.1 (mean of 2 heads)",
+        "looks like",
+        "other picture",
+        "y=29, x=44",
+        "stages.0.blocks.1.attn.v, head 1 (8×12 tokens)",
+        "vectors as they are",
+        "cosine similarity",
+    )
