@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from swinviz.plots.architecture import plot_architecture, plot_block
 from swinviz.plots.attention import plot_attention
 from swinviz.plots.attribution import (
     plot_cam,
@@ -17,13 +18,18 @@ from swinviz.plots.evaluation import (
 )
 from swinviz.plots.heads import plot_bias_tables, plot_decomposition, plot_heads, plot_statistics
 from swinviz.plots.interventions import plot_comparison, plot_iou_changes
+from swinviz.plots.notebook import show
 from swinviz.plots.reach import plot_reachability, plot_rollout, plot_share_maps
+from swinviz.plots.segmentation import class_legend, plot_labels
 from swinviz.plots.similarity import plot_similarity
 from swinviz.plots.windows import plot_mask, plot_rectangles, plot_regions, plot_windows
 
 __all__ = [
+    "class_legend",
+    "plot_architecture",
     "plot_attention",
     "plot_bias_tables",
+    "plot_block",
     "plot_border_accuracy",
     "plot_cam",
     "plot_class_bars",
@@ -32,6 +38,7 @@ __all__ = [
     "plot_decomposition",
     "plot_heads",
     "plot_iou_changes",
+    "plot_labels",
     "plot_level_shares",
     "plot_logit_attribution",
     "plot_mask",
@@ -45,4 +52,5 @@ __all__ = [
     "plot_statistics",
     "plot_windows",
     "plot_worst_images",
+    "show",
 ]

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from swinviz.interventions import Comparison
 from swinviz.plots import style
+from swinviz.plots.segmentation import class_legend
 
 __all__ = ["plot_comparison", "plot_iou_changes"]
 
@@ -55,6 +56,8 @@ def plot_comparison(image: ArrayLike, comparison: Comparison, *, opacity: float 
         "first panel: classes; others: pixels whose class an edit changed, in the new class's color; "
         f"IoU against: {comparison.reference}",
     )
+    shown = [comparison.labels, *(result.labels[result.flipped] for result in comparison.results)]
+    class_legend(figure, shown, comparison.classes, comparison.palette)
     return figure
 
 

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from swinviz.model.geometry import Box
 
 __all__ = [
+    "ACCENT",
     "DIVERGING",
     "HEAT",
     "OKABE_ITO",
@@ -43,6 +44,7 @@ OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "
 """Colors of categories that the color-blind tell apart (Okabe and Ito 2008)."""
 
 ACCENT = "#D55E00"
+"""Color of outlines and marks."""
 
 
 def plain(text: str) -> str:

@@ -1,0 +1,106 @@
+"""The figures that the course draws on every page: the architecture, label maps, and their descriptions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.colors import same_color, to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+
+from swinviz.interventions import Comparison, EditResult
+from swinviz.plots import plot_architecture, plot_block, plot_comparison, plot_labels, show
+from swinviz.plots.architecture import PARTS
+from swinviz.plots.style import ACCENT
+from swinviz.presets import PRESETS
+
+PALETTE = ((6, 230, 230), (255, 0, 0), (0, 0, 255))
+
+
+def words(figure: Figure) -> str:
+    return "\n".join(text.get_text() for ax in figure.axes for text in ax.texts)
+
+
+def test_the_architecture_states_the_numbers_of_its_configuration() -> None:
+    text = words(plot_architecture(PRESETS["swin-t"].config()))
+    for fact in (
+        "2 blocks, 3 heads",
+        "6 blocks, 12 heads",
+        "768 channels, 1/32",
+        "512 channels",
+        "150 classes",
+    ):
+        assert fact in text
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_exactly_the_named_part_is_marked(part: str) -> None:
+    config = PRESETS["nano"].config()
+    plain, marked = plot_architecture(config), plot_architecture(config, here=[part])
+
+    def accents(figure: Figure) -> int:
+        return sum(
+            same_color(shape.get_edgecolor(), ACCENT) for ax in figure.axes for shape in ax.patches
+        ) + sum(same_color(text.get_color(), ACCENT) for ax in figure.axes for text in ax.texts)
+
+    assert accents(plain) == 0
+    assert accents(marked) >= 2  # the part, and the sentence that says what orange means
+
+
+def test_boxes_do_not_overlap() -> None:
+    for figure in (plot_architecture(PRESETS["swin-t"].config()), plot_block(), plot_block(shifted=False)):
+        boxes = [shape for shape in figure.axes[0].patches if isinstance(shape, FancyBboxPatch)]
+        extents = [
+            (b.get_x(), b.get_y(), b.get_x() + b.get_width(), b.get_y() + b.get_height()) for b in boxes
+        ]
+        for index, (x0, y0, x1, y1) in enumerate(extents):
+            for u0, v0, u1, v1 in extents[:index]:
+                assert x1 <= u0 or u1 <= x0 or y1 <= v0 or v1 <= y0
+
+
+def test_a_part_that_is_not_drawn_is_refused() -> None:
+    with pytest.raises(ValueError, match="stage 0"):
+        plot_architecture(PRESETS["nano"].config(), here=["stage 9"])
+
+
+def test_only_the_shifted_block_rolls() -> None:
+    assert "roll" in words(plot_block())
+    assert "roll" not in words(plot_block(shifted=False))
+
+
+def legend_of(figure: Figure) -> dict[str, tuple[float, float, float]]:
+    (legend,) = figure.legends
+    names = [text.get_text() for text in legend.get_texts()]
+    return dict(zip(names, [to_rgb(patch.get_facecolor()) for patch in legend.get_patches()], strict=True))
+
+
+def test_label_maps_come_with_the_names_of_their_colors() -> None:
+    labels = np.array([[0, 0, 2], [0, 255, 255]])
+    figure = plot_labels(np.zeros((2, 3, 3), np.uint8), {"truth": labels}, ("sky", "sea", "ship"), PALETTE)
+    assert legend_of(figure) == {
+        "sky": pytest.approx((6 / 255, 230 / 255, 230 / 255)),
+        "no label": (1.0, 1.0, 1.0),
+        "ship": (0.0, 0.0, 1.0),
+    }
+
+
+def test_comparisons_name_the_classes_they_show_and_no_other() -> None:
+    before, after = np.zeros((2, 2), int), np.array([[0, 1], [0, 0]])
+    one = EditResult("edit", after, before != after, iou=np.ones(3), delta_iou=np.zeros(3))
+    comparison = Comparison(before, (one,), "unedited", ("sky", "sea", "ship"), PALETTE)
+    assert set(legend_of(plot_comparison(np.zeros((2, 2, 3), np.uint8), comparison))) == {"sky", "sea"}
+
+
+def test_a_shown_figure_carries_its_description(monkeypatch: pytest.MonkeyPatch) -> None:
+    import IPython.display
+
+    shown: list[Any] = []
+    monkeypatch.setattr(IPython.display, "display", shown.append)
+    show(plot_block(), "A Swin block.")
+    data, metadata = shown[0]._repr_mimebundle_()
+    assert set(data) == {"image/png"}
+    assert metadata["image/png"]["alt"] == "A Swin block."
+    with pytest.raises(ValueError, match="description"):
+        show(plot_block(), " ")
