@@ -16,6 +16,7 @@ from support.image_files import encode, png_chunk
 
 from swinviz.errors import ImageError
 from swinviz.images import read_image
+from swinviz.images.structure import check_scans
 
 MANY = 200_000
 
@@ -76,6 +77,8 @@ ATTACKS = {
     "tags of a TIFF that share a block": lambda: tiff(PICTURE + SHARED, bytes(1_000_000)),
     "strips of a TIFF": lambda: tiff(STRIPS, bytes(4 * MANY)),
     "blocks of a GIF's comment": lambda: gif_with(b"\x21\xfe" + (b"\xff" + b"a" * 255) * 20_000 + b"\0"),
+    "a TIFF of a JPEG of 500 scans": lambda: scans_in_a_strip(500),
+    "segments of a JPEG": lambda: progressive(8, 0)[:2] + b"\xff\xfe\0\2" * MANY + progressive(8, 0)[2:],
     "comments of a GIF": lambda: gif_with(b"\x21\xfe\x01a\0" * MANY),
 }
 
@@ -119,6 +122,48 @@ def test_what_cameras_and_programs_write_is_read() -> None:
         animation, "GIF", save_all=True, append_images=[noise] * 20, comment=b"a comment" * 100, loop=0
     )
     assert read_image(animation.getvalue()).shape == (300, 200, 3)
+
+
+def noise(height: int, width: int) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(2).integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+
+def film_behind() -> bytes:
+    """A telephone's picture in motion: a JPEG, and behind it a film, whose bytes may be any."""
+    return encode(Image.new("RGB", (3000, 2000)), "JPEG") + np.random.default_rng(3).bytes(9_000_000)
+
+
+# In all of them the two bytes that begin a JPEG's scan occur by chance, more than a hundred times.
+LARGE = {
+    "PNG": lambda: encode(noise(2500, 3300), "PNG", compress_level=0),
+    "TIFF": lambda: encode(noise(2500, 3300), "TIFF"),
+    "BMP": lambda: encode(noise(2500, 3300), "BMP"),
+    "a film behind a JPEG": film_behind,
+    "many JPEG strips of a TIFF": lambda: encode(
+        Image.new("RGB", (4000, 4000)), "TIFF", compression="jpeg", strip_size=4000 * 8 * 3
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_a_large_file_is_not_taken_for_one_of_many_scans(kind: str) -> None:
+    contents = LARGE[kind]()
+    assert contents.count(b"\xff\xda") > 100
+    assert read_image(contents).ndim == 3
+
+
+def test_a_progressive_picture_of_four_channels_has_no_more_scans_than_is_usual() -> None:
+    contents = encode(Image.new("CMYK", (64, 64)), "JPEG", progressive=True)
+    check_scans(contents, 64_000_000, "the largest")
+    assert contents.count(b"\xff\xda") == 18
+
+
+def scans_in_a_strip(repeats: int) -> bytes:
+    """A TIFF whose one strip is a progressive JPEG with its last scan repeated."""
+    strip = progressive(700, repeats)
+    tags = [(256, 4, 1, 700), (257, 4, 1, 700), (258, 3, 1, 8), (259, 3, 1, 7), (262, 3, 1, 6)]
+    tags += [(277, 3, 1, 3), (278, 4, 1, 700), (273, 4, 1, 8 + 2 + 12 * 9 + 4), (279, 4, 1, len(strip))]
+    return tiff(tags, strip)
 
 
 def test_transparency_in_bands_is_that_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
