@@ -14,6 +14,7 @@ from swinviz.interventions.edits import (
     patch_window,
     skip_block,
 )
+from swinviz.interventions.patching import Patching, PatchingGrid, TokenPatching
 from swinviz.interventions.report import Comparison, EditResult, compare
 from swinviz.interventions.sweep import CachedRun, first_edited_block, flipped_share, head_sweep
 
@@ -22,6 +23,9 @@ __all__ = [
     "Comparison",
     "EditResult",
     "Edits",
+    "Patching",
+    "PatchingGrid",
+    "TokenPatching",
     "ablate_heads",
     "compare",
     "drop_level",

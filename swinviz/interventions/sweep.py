@@ -13,6 +13,7 @@ from torch import Tensor
 from swinviz.attention import Target
 from swinviz.attribution import bounding_box, decode_box, pixel_weights, weights_on_map
 from swinviz.interventions.edits import Edits, ablate_heads
+from swinviz.model.geometry import Box
 from swinviz.model.hooks import BlockId, capture, edit, hook_points
 from swinviz.segmenter import SwinUPerNet
 
@@ -26,6 +27,7 @@ class CachedRun:
 
     Attributes:
         model: the model, in eval mode.
+        size: (height, width) of the images, in pixels.
         features: the backbone's maps.
         logits: (B, K, H/4, W/4), what the decode head makes of them.
 
@@ -40,6 +42,7 @@ class CachedRun:
     def __init__(self, model: SwinUPerNet, images: Tensor) -> None:
         self.model = model
         self._images = images
+        self.size = (images.shape[-2], images.shape[-1])
         with capture(model, "stages.*.resid_pre") as seen:
             self.features = model.features(images)
         self._inputs = dict(seen)
@@ -79,9 +82,7 @@ class CachedRun:
         """
         mappings = _listed(edits)
         start = first_edited_block(self.model, mappings)
-        on_map = weights_on_map(pixel_weights(place, self._images.shape[-2:]), self.features[0].shape[-2:])
-        box = bounding_box(on_map)
-        on_map = on_map[box.top : box.bottom, box.left : box.right]
+        on_map, box = self._weights(place)
         with edit(self.model, mappings):
             features = self._features_from(start)
             if any(name.startswith("head.") for name in _touched(self.model, mappings)):
@@ -90,6 +91,42 @@ class CachedRun:
             else:
                 logits = decode_box(self.model.head, features, box)
         return torch.einsum("bkhw,hw->bk", logits, on_map.to(logits))
+
+    @torch.no_grad()
+    def copies_at(self, place: Target, block: BlockId, edits: Edits, count: int, *, batch: int = 0) -> Tensor:
+        """Run several copies of one image from a block on, which an edit may treat each in its own way.
+
+        Args:
+            place: pixel (y, x) of the input, or mask (H, W) over it.
+            block: the block to start from.
+            edits: of the block and later ones; they see the copies on the batch axis.
+            count: number of copies.
+            batch: which image is copied.
+
+        Returns:
+            (count, K) logits, averaged over the place.
+
+        Raises:
+            ValueError: the place is outside the image, or an edit is not at or behind the block.
+        """
+        touched = _touched(self.model, [edits])
+        if any(name.startswith("head.") for name in touched) or any(
+            name == "patch_embed" or _block(name, self.model) < block for name in touched
+        ):
+            raise ValueError(f"copies start at block {tuple(block)}: edit only it and later blocks.")
+        on_map, box = self._weights(place)
+        x = self._inputs[block.hook("resid_pre")][batch : batch + 1].expand(count, -1, -1, -1)
+        earlier = [map_[batch : batch + 1].expand(count, -1, -1, -1) for map_ in self.features[: block.stage]]
+        with edit(self.model, edits):
+            features = [*earlier, *self.model.backbone.resume(x, *block)]
+            logits = decode_box(self.model.head, features, box)
+        return torch.einsum("bkhw,hw->bk", logits, on_map.to(logits))
+
+    def _weights(self, place: Target) -> tuple[Tensor, Box]:
+        """Weights of the finest map's places, cut to the box of those that count, and that box."""
+        on_map = weights_on_map(pixel_weights(place, self._images.shape[-2:]), self.features[0].shape[-2:])
+        box = bounding_box(on_map)
+        return on_map[box.top : box.bottom, box.left : box.right], box
 
     def _features_from(self, start: BlockId | Literal["image", "head"]) -> list[Tensor]:
         if start == "head":

@@ -19,6 +19,7 @@ from swinviz.plots.evaluation import (
 from swinviz.plots.heads import plot_bias_tables, plot_decomposition, plot_heads, plot_statistics
 from swinviz.plots.interventions import plot_comparison, plot_iou_changes
 from swinviz.plots.notebook import show
+from swinviz.plots.patching import plot_patching_grid, plot_token_patching
 from swinviz.plots.reach import plot_reachability, plot_rollout, plot_share_maps
 from swinviz.plots.segmentation import class_legend, plot_labels
 from swinviz.plots.similarity import plot_similarity
@@ -42,6 +43,7 @@ __all__ = [
     "plot_level_shares",
     "plot_logit_attribution",
     "plot_mask",
+    "plot_patching_grid",
     "plot_reachability",
     "plot_receptive_field",
     "plot_rectangles",
@@ -50,6 +52,7 @@ __all__ = [
     "plot_share_maps",
     "plot_similarity",
     "plot_statistics",
+    "plot_token_patching",
     "plot_windows",
     "plot_worst_images",
     "show",

@@ -12,7 +12,9 @@ from matplotlib.figure import Figure
 from swinviz import plots
 from swinviz.attention import attention_to_image
 from swinviz.features import SimilarityMap
+from swinviz.interventions import PatchingGrid, TokenPatching
 from swinviz.model.geometry import WindowGeometry
+from swinviz.model.hooks import BlockId
 
 RAINBOWS = {"jet", "rainbow", "gist_rainbow", "hsv", "nipy_spectral", "turbo", "gist_ncar"}
 
@@ -63,4 +65,27 @@ def test_a_similarity_figure_says_what_is_compared_with_what(image: np.ndarray) 
         "stages.0.blocks.1.attn.v, head 1 (8×12 tokens)",
         "vectors as they are",
         "cosine similarity",
+    )
+
+
+def test_a_patching_grid_says_pictures_blocks_heads_class_and_both_logits(image: np.ndarray) -> None:
+    effects = {BlockId(0, 0): torch.tensor([0.5]), BlockId(2, 1): torch.tensor([-1.25, 0.25, 0.0])}
+    together = {BlockId(0, 0): 0.5, BlockId(2, 1): -0.75}
+    grid = PatchingGrid(effects, together, receiver=3.0, donor=-1.5, class_index=1, place=(7, 9))
+    figure = plots.plot_patching_grid(grid, ("sky", "sea"), images=(image, image), names=("a.jpg", "b.jpg"))
+    assert_says(
+        figure, "a.jpg", "b.jpg", "strongest: block 2.1, head 0: -1.25", "all", "2.1", "change of the"
+    )
+    assert_says(figure, "“sea” at y=7, x=9 of a.jpg: +3.00", "of b.jpg: -1.50", "exact run")
+    table = figure.axes[2].images[0].get_array()
+    assert table.shape == (2, 4)
+    assert table.mask.tolist() == [[False, False, True, True], [False] * 4]
+
+
+def test_a_token_patching_figure_says_block_window_and_what_was_patched(image: np.ndarray) -> None:
+    geometry = WindowGeometry(height=8, width=12, window_size=7, shift_size=3, stride=4)
+    tokens = TokenPatching(torch.randn(49).double(), geometry, 0, BlockId(0, 1), 2, 0, (20, 20))
+    figure = plots.plot_token_patching(image, tokens, ("sky",), picture="a.jpg")
+    assert_says(
+        figure, "a.jpg", "block 0.1, window 0", "output of head 2", "y=20, x=20", "change of the logit"
     )
