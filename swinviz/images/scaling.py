@@ -1,4 +1,4 @@
-"""From RGB bytes to what the model reads and back: resized and normalized as for the published figures.
+"""From RGB bytes to what the model reads and back: sizes and normalization of the published figures.
 
 Source: mmsegmentation, configs/_base_/datasets/ade20k.py (the image scale) and models/upernet_swin.py (mean
 and standard deviation); mmcv, mmcv/image/geometric.py (`rescale_size`).
@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from swinviz.errors import ImageError
 
-__all__ = ["MEAN", "STD", "denormalize", "keep_ratio_size", "normalize", "resize"]
+__all__ = ["MEAN", "STD", "denormalize", "keep_ratio_size", "normalize"]
 
 MEAN = (123.675, 116.28, 103.53)
 """Mean of ImageNet's red, green and blue, in gray levels 0 to 255."""
@@ -61,27 +60,6 @@ def denormalize(images: Tensor) -> NDArray[np.uint8]:
 def _statistics(device: torch.device) -> tuple[Tensor, Tensor]:
     mean, std = torch.tensor([MEAN, STD], device=device)[..., None, None]  # 3 1 1 each
     return mean, std
-
-
-def resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Bilinear resizing without antialiasing, which is what the published figures were measured with.
-
-    It equals OpenCV's INTER_LINEAR within one gray level. PIL's BILINEAR and torchvision's default blur
-    before they shrink, which changes what the model sees.
-
-    Args:
-        image: (H, W, 3), gray levels 0 to 255.
-        size: (height, width) wanted, in pixels.
-
-    Returns:
-        (*size, 3).
-
-    >>> resize(np.zeros((2, 3, 3), np.uint8), (4, 6)).shape
-    (4, 6, 3)
-    """
-    pixels = torch.tensor(image).movedim(-1, 0)[None].float()  # 1 3 H W
-    resized = F.interpolate(pixels, size=size, mode="bilinear", align_corners=False)
-    return resized[0].round().byte().movedim(0, -1).contiguous().numpy()
 
 
 def keep_ratio_size(size: tuple[int, int], scale: tuple[int, int] = (2048, 512)) -> tuple[int, int]:
