@@ -9,7 +9,7 @@ to_hub_format(model, "folder")             # for transformers
 from swinviz.checkpoints.backbone import load_backbone
 from swinviz.checkpoints.cache import Available, available, cache_folder
 from swinviz.checkpoints.hub_format import push_to_hub, to_hub_format
-from swinviz.checkpoints.loading import load, locate
+from swinviz.checkpoints.loading import best_cached, find_intact, load, locate
 from swinviz.checkpoints.saving import convert, save
 
 from_pretrained = load
@@ -18,8 +18,10 @@ from_pretrained = load
 __all__ = [
     "Available",
     "available",
+    "best_cached",
     "cache_folder",
     "convert",
+    "find_intact",
     "from_pretrained",
     "load",
     "load_backbone",

@@ -24,7 +24,7 @@ from swinviz.model.config import ModelConfig
 from swinviz.presets import PRESETS, Preset
 from swinviz.segmenter import SwinUPerNet
 
-__all__ = ["load", "locate"]
+__all__ = ["best_cached", "find_intact", "load", "locate"]
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def locate(name: str | os.PathLike[str], *, progress: bool = True) -> Path:
         DownloadError, FileNotFoundError: as `load`.
     """
     if name == "auto":
-        return _best_cached()
+        return best_cached()[1]
     if isinstance(name, str) and name in PRESETS:
         return _locate_preset(PRESETS[name], progress)
     path = Path(name).expanduser()
@@ -109,20 +109,26 @@ def _locate_preset(preset: Preset, progress: bool) -> Path:
     return fetch(published, cache_folder(), progress=progress)
 
 
-def _best_cached() -> Path:
-    """Choose the most accurate published model on this machine, else outdoor."""
+def find_intact(preset: Preset) -> Path | None:
+    """Find a preset's weights on this machine; a published file whose hash is wrong does not count.
+
+    Args:
+        preset: a row of `PRESETS`.
+    """
+    path = find_cached(preset)
+    if path and path.name == preset.file and not is_intact(path, preset.sha256_start):
+        logger.warning("%s is damaged and left aside; swinviz.load(%r) fetches it again.", path, preset.name)
+        return None
+    return path
+
+
+def best_cached() -> tuple[Preset, Path]:
+    """Choose the most accurate published model on this machine, else outdoor, and find its weights."""
     for preset in sorted(PRESETS.values(), key=lambda row: row.miou or 0.0, reverse=True):
-        path = find_cached(preset)
-        if path is None or preset.shipped:
-            continue
-        if path.name == preset.file and not is_intact(path, preset.sha256_start):
-            logger.warning(
-                "%s is damaged and left aside; swinviz.load(%r) fetches it again.", path, preset.name
-            )
-            continue
-        logger.info("Using %s, the best model in the cache.", preset.name)
-        return path
-    return _locate_preset(PRESETS["outdoor"], progress=False)
+        if not preset.shipped and (path := find_intact(preset)):
+            logger.info("Using %s, the best model in the cache.", preset.name)
+            return preset, path
+    return PRESETS["outdoor"], _locate_preset(PRESETS["outdoor"], progress=False)
 
 
 def _deduce_config(tensors: dict[str, Tensor], contents: Contents) -> ModelConfig:

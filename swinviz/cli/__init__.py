@@ -18,6 +18,7 @@ from swinviz.errors import SwinvizError
 __all__ = ["main"]
 
 COMMANDS = {
+    "demo": "segment and look into attention in the browser: the page that app.py serves",
     "segment": "name what every pixel of an image shows",
     "attend": "draw what a pixel of an image attends to",
     "evaluate": "measure mIoU on a data set, beside the published figures",

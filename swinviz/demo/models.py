@@ -6,12 +6,21 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from swinviz.errors import SwinvizError
 from swinviz.segmenter import SwinUPerNet
 
-__all__ = ["Choice", "Loader", "ModelPool"]
+__all__ = ["Choice", "Loader", "ModelPool", "NotHereError"]
 
-Loader = Callable[[str], SwinUPerNet]
-"""Takes a name from the menu; returns the model in evaluation mode, or raises a `SwinvizError`."""
+Loader = Callable[[str, bool], SwinUPerNet]
+"""Takes a name from the menu, and whether it may be downloaded.
+
+Returns the model in evaluation mode; raises a `NotHereError` where it would have to be downloaded and may
+not, another `SwinvizError` where it cannot be loaded.
+"""
+
+
+class NotHereError(SwinvizError):
+    """A model whose weights are not on this machine, or are damaged there."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +29,7 @@ class Choice:
 
     Attributes:
         name: preset, path or hub id.
-        ready: whether it is on this machine; one that is not will be downloaded when asked for.
+        ready: whether it is on this machine; one that is not is downloaded by `ModelPool.download` alone.
         megabytes: size of the download.
         remark: what is known of it, such as its published mIoU.
     """
@@ -64,7 +73,7 @@ class ModelPool:
         """Find a line of the menu, or None if nothing of that name may be asked for."""
         return next((choice for choice in self.choices() if choice.name == name), None)
 
-    def preload(self, name: str) -> SwinUPerNet:
+    def preload(self, name: str, *, download: bool = True) -> SwinUPerNet:
         """Load a model whether it is on the menu or not: the operator asks, not a visitor.
 
         Raises:
@@ -72,21 +81,26 @@ class ModelPool:
         """
         with self._lock_of(name):
             if name not in self._models:
-                self._models[name] = self._load(name)
+                self._models[name] = self._load(name, download)
             return self._models[name]
 
-    def get(self, name: str) -> SwinUPerNet:
+    def get(self, name: str, *, download: bool = False) -> SwinUPerNet:
         """Return a model of the menu, loading it first if need be.
+
+        Args:
+            name: as on the menu.
+            download: fetch it if it is not on this machine; otherwise that is refused.
 
         Raises:
             KeyError: nothing of that name is on the menu.
+            NotHereError: it would have to be downloaded.
             SwinvizError: it cannot be loaded; the message says why.
         """
         if name in self._models:
             return self._models[name]
         if self.choice(name) is None:
             raise KeyError(name)
-        return self.preload(name)
+        return self.preload(name, download=download)
 
     def loaded(self) -> list[str]:
         """Names of the models in memory."""

@@ -1,17 +1,15 @@
-"""The command line of app.py, as one frozen dataclass."""
+"""The demo's command line, as one frozen dataclass."""
 
 from __future__ import annotations
 
 import argparse
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import dataclass, fields
 
-__all__ = ["DemoOptions", "Precision", "parse_options"]
+from swinviz.devices import PRECISIONS
 
-Precision = Literal["float32", "bfloat16", "float16"]
-"""Arithmetic of the models; the last two halve their memory."""
+__all__ = ["DemoOptions", "add_arguments", "options_from", "parse_options"]
 
 
 @dataclass(frozen=True)
@@ -21,8 +19,8 @@ class DemoOptions:
     Attributes:
         model: preset, path or hub id that is loaded at the start; "auto" takes the best published model
             already on this machine, else the one that comes with the package. Nothing is downloaded for it.
-        device: "auto", "cpu", "cuda", "mps" ...
-        precision: arithmetic that is offered first; the weights stay in float32.
+        device: as `swinviz.devices.parse_device` takes it; None for the best there is.
+        precision: one of `swinviz.devices.PRECISIONS`, offered first; the weights stay in float32.
         host: address to listen on; "127.0.0.1" serves this machine only.
         port: port to listen on; None takes the first free one from 7860 on.
         share: open a public address through gradio's tunnel.
@@ -35,8 +33,8 @@ class DemoOptions:
     """
 
     model: str = "auto"
-    device: str = "auto"
-    precision: Precision = "float32"
+    device: str | None = None
+    precision: str = "float32"
     host: str = "127.0.0.1"
     port: int | None = None
     share: bool = False
@@ -51,40 +49,21 @@ class DemoOptions:
             raise ValueError(f"--queue is {self.queue}: choose from 1 to 1000 waiting requests.")
         if self.port is not None and not 0 < self.port < 65536:
             raise ValueError(f"--port is {self.port}: choose from 1 to 65535.")
-        if self.precision not in get_args(Precision):
-            raise ValueError(
-                f"--precision is {self.precision}: choose one of {', '.join(get_args(Precision))}."
-            )
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"--precision is {self.precision}: choose one of {', '.join(PRECISIONS)}.")
 
 
-def parse_options(arguments: Sequence[str] | None = None) -> DemoOptions:
-    """Read the command line.
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the demo's arguments to a command line.
 
     Host and port default to GRADIO_SERVER_NAME and GRADIO_SERVER_PORT, which is how Spaces and containers set
     them. SWINVIZ_AUTH ("user:password", several divided by commas) keeps passwords off the process list.
-
-    Args:
-        arguments: what follows the program's name; those of this process by default.
-
-    Returns:
-        The options.
-
-    Raises:
-        SystemExit: --help, or an argument that makes no sense; the message says which.
-
-    >>> parse_options(["--model", "nano", "--auth", "ada:secret"]).auth
-    (('ada', 'secret'),)
     """
-    environment = os.environ
-    standard = DemoOptions()
-    parser = argparse.ArgumentParser(
-        prog="app.py",
-        description="Segment pictures and look into the attention that did it, in the browser.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
+    environment, standard = os.environ, DemoOptions()
+    parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
     parser.add_argument("--model", default=standard.model, help="preset, path, hub id, or auto")
-    parser.add_argument("--device", default=standard.device, help="auto, cpu, cuda, cuda:1, mps")
-    parser.add_argument("--precision", default=standard.precision, choices=get_args(Precision))
+    parser.add_argument("--device", help="cpu, cuda, cuda:1, mps; by default the best there is")
+    parser.add_argument("--precision", default=standard.precision, choices=PRECISIONS, help="offered first")
     parser.add_argument(
         "--host", default=environment.get("GRADIO_SERVER_NAME", standard.host), help="address to listen on"
     )
@@ -102,11 +81,38 @@ def parse_options(arguments: Sequence[str] | None = None) -> DemoOptions:
         "--max-size", type=int, default=standard.max_size, help="longest side worked on, pixels"
     )
     parser.add_argument("--queue", type=int, default=standard.queue, help="requests that may wait")
+
+
+def options_from(given: argparse.Namespace) -> DemoOptions:
+    """Make the options of what `add_arguments` read.
+
+    Raises:
+        ValueError: an argument that makes no sense; the message says which.
+    """
+    people = given.auth or [pair for pair in os.environ.get("SWINVIZ_AUTH", "").split(",") if pair]
+    values = {field.name: getattr(given, field.name) for field in fields(DemoOptions)}
+    return DemoOptions(**{**values, "auth": tuple(_person(pair) for pair in people)})
+
+
+def parse_options(arguments: Sequence[str] | None = None) -> DemoOptions:
+    """Read a command line of the demo alone.
+
+    Args:
+        arguments: what follows the program's name; those of this process by default.
+
+    Raises:
+        SystemExit: --help, or an argument that makes no sense; the message says which.
+
+    >>> parse_options(["--model", "nano", "--auth", "ada:secret"]).auth
+    (('ada', 'secret'),)
+    """
+    parser = argparse.ArgumentParser(
+        prog="app.py", description="Segment pictures and look into the attention that did it, in the browser."
+    )
+    add_arguments(parser)
     given = parser.parse_args(arguments)
-    people = given.auth or [pair for pair in environment.get("SWINVIZ_AUTH", "").split(",") if pair]
     try:
-        given.auth = tuple(_person(pair) for pair in people)
-        return DemoOptions(**vars(given))
+        return options_from(given)
     except ValueError as problem:
         parser.error(str(problem))
 

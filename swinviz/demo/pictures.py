@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from swinviz.data.scenes import scene
-from swinviz.demo.limits import MAX_PIXELS, MAX_SIDE, MAX_UPLOAD_BYTES
 from swinviz.demo.refusal import Refusal
+from swinviz.demo.security import MAX_PIXELS, MAX_SIDE, MAX_UPLOAD_BYTES
 from swinviz.errors import ImageError
 from swinviz.images import keep_ratio_size, read_image, resize
 

@@ -17,12 +17,11 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from swinviz import explorer
-from swinviz.demo.explorations import EXPLORE_PATH, explore_endpoint
-from swinviz.demo.limits import MAX_UPLOAD_BYTES, RequestLimits
-from swinviz.demo.live_socket import LIVE_PATH, live_endpoint
-from swinviz.demo.page import build_page
-from swinviz.demo.studio import DemoState
-from swinviz.demo.theme import STYLES, theme
+from swinviz.demo.live import LIVE_PATH, live_endpoint
+from swinviz.demo.page import STYLES, build_page, theme
+from swinviz.demo.security import MAX_UPLOAD_BYTES, RequestLimits
+from swinviz.demo.sessions import EXPLORE_PATH, explore_endpoint
+from swinviz.demo.state import DemoState
 from swinviz.demo.widget import ASSETS, ASSETS_PATH
 
 __all__ = ["RunningDemo", "start"]
@@ -60,20 +59,20 @@ class RunningDemo:
         self._files.cleanup()
 
 
-def start(studio: DemoState) -> RunningDemo:
+def start(state: DemoState) -> RunningDemo:
     """Start serving in the background.
 
     Raises:
         OSError: the port is taken.
     """
-    options = studio.options
+    options = state.options
     if (options.share or options.host not in _LOOPBACK) and not options.auth:
         _logger.warning(
             "Everybody who reaches this address may use the demo: --auth USER:PASSWORD asks who they are."
         )
     files = tempfile.TemporaryDirectory(prefix="swinviz-demo-")
     os.environ["GRADIO_TEMP_DIR"] = files.name
-    page = build_page(studio)
+    page = build_page(state)
     _, url, share_url = page.launch(
         server_name=options.host,
         server_port=options.port,
@@ -82,7 +81,7 @@ def start(studio: DemoState) -> RunningDemo:
         max_file_size=MAX_UPLOAD_BYTES,
         blocked_paths=[str(Path.cwd())],
         app_kwargs={
-            "routes": _routes(studio),
+            "routes": _routes(state),
             "middleware": [Middleware(RequestLimits)],
             **_NO_DOCUMENTATION,
         },
@@ -105,13 +104,13 @@ def start(studio: DemoState) -> RunningDemo:
 _NO_DOCUMENTATION: dict[str, Any] = {"docs_url": None, "redoc_url": None, "openapi_url": None}
 
 
-def _routes(studio: DemoState) -> list[BaseRoute]:
+def _routes(state: DemoState) -> list[BaseRoute]:
     return [
         Mount(ASSETS_PATH, StaticFiles(directory=ASSETS), name="swinviz-assets"),
         Route("/swinviz/explorer/explorer.js", _viewer),  # one request instead of thirty
         Mount("/swinviz/explorer", StaticFiles(directory=explorer.STATIC), name="swinviz-explorer"),
-        Route(EXPLORE_PATH, explore_endpoint(studio.explorations, studio.slots), methods=["POST"]),
-        WebSocketRoute(LIVE_PATH, live_endpoint(studio)),
+        Route(EXPLORE_PATH, explore_endpoint(state.sessions, state.slots), methods=["POST"]),
+        WebSocketRoute(LIVE_PATH, live_endpoint(state)),
     ]
 
 

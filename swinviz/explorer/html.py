@@ -8,11 +8,11 @@ import html
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from swinviz.explorer.edits import WHOLE_MODEL
 from swinviz.explorer.requests import OfflineContents, handle, manifest
 from swinviz.explorer.scripts import script, style
 from swinviz.explorer.session import Session
 from swinviz.files import replacing
+from swinviz.interventions.named import WHOLE_MODEL
 from swinviz.model.hooks import BlockId
 
 __all__ = ["DEFAULT_BUDGET", "save_html"]

@@ -22,9 +22,9 @@ from torch import Tensor
 
 from swinviz.attention import AttentionDecomposition, bias_table_image, reachable_pixels, rollout_from
 from swinviz.attention.tokens import token_positions
-from swinviz.explorer.edits import EditNames, parse_edits
 from swinviz.explorer.session import Session
 from swinviz.explorer.wire_format import Fixed, fixed_point, pack, quantize_logs, quantize_rows
+from swinviz.interventions.named import EditNames, parse_edits
 from swinviz.model.geometry import WindowGeometry
 from swinviz.model.hooks import BlockId
 

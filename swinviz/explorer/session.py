@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from swinviz.attention import AttentionDecomposition, block_geometries, decompose_attention
-from swinviz.explorer.edits import EditNames, named_edits
 from swinviz.images import ImageLike, keep_ratio_size, normalize, read_image, resize
+from swinviz.interventions.named import EditNames, named_edits
 from swinviz.model.geometry import WindowGeometry
 from swinviz.model.hooks import BlockId, Captured, Hook, capture, edit
 from swinviz.model.swin import Stage, SwinBlock

@@ -14,11 +14,13 @@ from swinviz.interventions.edits import (
     patch_window,
     skip_block,
 )
+from swinviz.interventions.named import EDIT_TITLES, named_edits, parse_edits
 from swinviz.interventions.patching import Patching, PatchingGrid, TokenPatching
 from swinviz.interventions.report import Comparison, EditResult, compare
 from swinviz.interventions.sweep import CachedRun, first_edited_block, flipped_share, head_sweep
 
 __all__ = [
+    "EDIT_TITLES",
     "CachedRun",
     "Comparison",
     "EditResult",
@@ -34,9 +36,11 @@ __all__ = [
     "flipped_share",
     "head_sweep",
     "mask_padding_keys",
+    "named_edits",
     "no_bias",
     "no_mask",
     "no_shift",
+    "parse_edits",
     "patch_window",
     "skip_block",
 ]

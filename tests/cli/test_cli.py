@@ -16,6 +16,7 @@ from PIL import Image
 from support.models import tiny_model
 
 import swinviz
+from swinviz import demo
 from swinviz.checkpoints import save
 from swinviz.cli import main
 from swinviz.images import read_image
@@ -285,3 +286,24 @@ def test_ctrl_c_ends_without_a_traceback(
     monkeypatch.setattr(swinviz.SwinUPerNet, "segment", interrupt)
     assert main(["segment", str(photo), "-o", str(photo.parent), "--model", weights]) == 130
     assert capsys.readouterr().err == "stopped.\n"
+
+
+def test_the_demo_takes_the_options_of_app_py_and_refuses_senseless_ones_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served: list[demo.DemoOptions] = []
+    monkeypatch.setattr("swinviz.demo.run", served.append)
+    words = ["--model", "nano", "--port", "7999", "--auth", "ada:secret", "--max-size", "512"]
+    assert main(["demo", *words]) == 0
+    assert served == [demo.parse_options(words)]
+    assert main(["demo", "--max-size", "9"]) == 2
+    assert "64 to 4096" in capsys.readouterr().err
+
+
+def test_a_demo_with_a_device_or_model_that_is_not_there_says_so_in_a_sentence(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["demo", "--device", "foo"]) == 2
+    assert "'foo'" in capsys.readouterr().err
+    assert main(["demo", "--model", "nanoo"]) == 2
+    assert "did you mean 'nano'" in capsys.readouterr().err

@@ -26,9 +26,9 @@ from PIL import Image
 from swinviz import load
 from swinviz.attention import attention_to_image, head_statistics, rollout
 from swinviz.explorer import Session, explore, handle, save_html, script
-from swinviz.explorer.edits import named_edits, parse_edits
 from swinviz.explorer.wire_format import Fixed, fixed_point, pack, quantize_rows, unpack
 from swinviz.images import normalize
+from swinviz.interventions.named import named_edits, parse_edits
 from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
 from swinviz.model.geometry import WindowGeometry
 from swinviz.model.hooks import capture, edit

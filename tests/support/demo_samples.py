@@ -14,6 +14,9 @@ import numpy as np
 from PIL import Image
 
 from support import models
+from swinviz.demo.models import Choice, ModelPool
+from swinviz.demo.options import DemoOptions
+from swinviz.demo.state import DemoState
 from swinviz.segmenter import SwinUPerNet
 
 HOSTILE = '<img src=x onerror="document.title=1">'
@@ -32,6 +35,12 @@ def small_model(seed: int = 4, classes: tuple[str, ...] = ("sky", "sand", "sea")
     model = models.tiny_model(seed=seed)
     model.config = replace(model.config, classes=classes, scale=(128, 64))
     return model
+
+
+def make_state(**options: object) -> DemoState:
+    """State of a demo with two tiny models."""
+    pool = ModelPool(lambda name, download: small_model(len(name)), lambda: [Choice("tiny"), Choice("other")])
+    return DemoState(DemoOptions(**options), pool, "tiny")
 
 
 def picture(size: tuple[int, int] = (48, 64), seed: int = 0) -> np.ndarray:

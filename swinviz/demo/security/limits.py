@@ -1,23 +1,13 @@
-"""Limits on requests of strangers: bytes, pixels, seconds, places, and how much is computed at once."""
+"""Limits on what strangers send: bytes, pixels, seconds, and no errands to other machines."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-import threading
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-__all__ = [
-    "MAX_PIXELS",
-    "MAX_SIDE",
-    "MAX_UPLOAD_BYTES",
-    "BusyError",
-    "ComputeSlots",
-    "RequestLimits",
-    "StreamSlots",
-]
+__all__ = ["MAX_PIXELS", "MAX_SIDE", "MAX_UPLOAD_BYTES", "RequestLimits"]
 
 MAX_UPLOAD_BYTES = 25 * 2**20
 """The largest file that may be uploaded."""
@@ -43,56 +33,6 @@ _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
 )
-
-
-class BusyError(RuntimeError):
-    """More is asked than there are places for; the message can be shown."""
-
-
-class ComputeSlots:
-    """Bound on computations at the same time, whoever asked for them: pictures and live frames alike."""
-
-    def __init__(self, count: int) -> None:
-        self._free = threading.BoundedSemaphore(count)
-
-    @contextmanager
-    def taken(self, patience: float = 120.0) -> Iterator[None]:
-        """Hold one slot inside the `with` block.
-
-        Args:
-            patience: seconds to wait for one.
-
-        Raises:
-            BusyError: none came free in time.
-        """
-        if not self._free.acquire(timeout=patience):
-            raise BusyError("The demo is busy; please try again in a minute.")
-        try:
-            yield
-        finally:
-            self._free.release()
-
-
-class StreamSlots:
-    """A fixed number of places, such as live streams; who finds none is turned away at once."""
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-        self._free = threading.BoundedSemaphore(count)
-
-    @contextmanager
-    def taken(self) -> Iterator[None]:
-        """Hold one place inside the `with` block.
-
-        Raises:
-            BusyError: all are taken.
-        """
-        if not self._free.acquire(blocking=False):
-            raise BusyError(f"All {self.count} live places are taken; please try again in a minute.")
-        try:
-            yield
-        finally:
-            self._free.release()
 
 
 class RequestLimits:
@@ -125,17 +65,17 @@ class RequestLimits:
 
 
 class _Exchange:
-    """One request on its way through the gatekeeper."""
+    """One request on its way through the limits."""
 
-    def __init__(self, keeper: RequestLimits, scope: Message, receive: Receive, send: Send) -> None:
-        self.keeper, self.scope, self._receive, self._send = keeper, scope, receive, send
+    def __init__(self, limits: RequestLimits, scope: Message, receive: Receive, send: Send) -> None:
+        self.limits, self.scope, self._receive, self._send = limits, scope, receive, send
         self.received = 0
         self.complete = self.started = self.refused = False
-        self.deadline = asyncio.get_running_loop().time() + keeper.seconds
+        self.deadline = asyncio.get_running_loop().time() + limits.seconds
 
     async def run(self) -> None:
         try:
-            await self.keeper.app(self.scope, self.receive, self.send)
+            await self.limits.app(self.scope, self.receive, self.send)
         except Exception:
             if not self.refused:  # an application that was cut off in mid-body may fail in its own way
                 raise
@@ -149,8 +89,8 @@ class _Exchange:
         except asyncio.TimeoutError:
             return await self.refuse(408, b"Too slow: the request did not arrive in time.")
         self.received += len(message.get("body", b""))
-        if self.received > self.keeper.max_bytes:
-            return await self.refuse(413, self.keeper._too_large)
+        if self.received > self.limits.max_bytes:
+            return await self.refuse(413, self.limits._too_large)
         self.complete = not message.get("more_body", False)
         return message
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import gradio as gr
 
+from swinviz.demo.encoding import encode_result
 from swinviz.demo.pictures import examples, picture_input
-from swinviz.demo.result import encode_result
-from swinviz.demo.studio import MODES, PRECISIONS, DemoState, describe
+from swinviz.demo.state import MODES, DemoState, describe
 from swinviz.demo.widget import widget
+from swinviz.devices import PRECISIONS
 
 __all__ = ["image_tab"]
 
 
-def image_tab(studio: DemoState, page: gr.Blocks, active: gr.State) -> gr.Image:
+def image_tab(state: DemoState, page: gr.Blocks, active: gr.State) -> gr.Image:
     """Lay out the tab inside the current `gr.Tab`.
 
     Args:
-        studio: models and limits.
+        state: models and limits.
         page: the page, for what happens when it is opened.
         active: name of the visitor's model.
 
@@ -41,15 +42,15 @@ def image_tab(studio: DemoState, page: gr.Blocks, active: gr.State) -> gr.Image:
                     label="Views",
                     info="Slide uses overlapping crops; multi-scale + flip averages twelve views.",
                 )
-                precision = gr.Radio(list(PRECISIONS), value=studio.options.precision, label="Precision")
+                precision = gr.Radio(list(PRECISIONS), value=state.options.precision, label="Precision")
         with gr.Column(scale=3, min_width=320):
             viewer = widget("viewer", elem_id="viewer")
 
     def segment(path: str | None, name: str, mode: str, precision: str) -> str:
         if path is None:
             return ""
-        result = studio.segment(path, name, mode, precision)
-        return encode_result(result, describe(result, name, studio.model(name).device))
+        result = state.segment(path, name, mode, precision)
+        return encode_result(result, describe(result, name, state.model(name).device))
 
     gr.on(
         [page.load, picture.change, active.change, mode.change, precision.change],

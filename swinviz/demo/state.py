@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import torch
-
-from swinviz.demo.explorations import Sessions
-from swinviz.demo.limits import BusyError, ComputeSlots, StreamSlots
 from swinviz.demo.models import ModelPool
 from swinviz.demo.options import DemoOptions
 from swinviz.demo.pictures import open_picture
-from swinviz.demo.refusal import OUT_OF_MEMORY, Refusal
-from swinviz.errors import SwinvizError
+from swinviz.demo.refusal import Refusal, refusals_shown
+from swinviz.demo.security import ComputeSlots, StreamSlots
+from swinviz.demo.sessions import Sessions
+from swinviz.devices import PRECISIONS
 from swinviz.inference import MULTI_SCALE, InferenceOptions, Segmentation
-from swinviz.model.hooks import EditFn, edit
+from swinviz.interventions import named_edits, parse_edits
+from swinviz.model.hooks import edit
 from swinviz.segmenter import SwinUPerNet
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-__all__ = ["MODES", "PRECISIONS", "DemoState", "describe", "refusals_shown"]
+__all__ = ["MODES", "DemoState", "describe"]
 
 MODES = ("whole", "slide", "multi-scale + flip")
 """Ways of looking at a picture that a visitor may choose from."""
-
-PRECISIONS: dict[str, torch.dtype | None] = {
-    "float32": None,
-    "bfloat16": torch.bfloat16,
-    "float16": torch.float16,
-}
-"""Precisions that a visitor may choose, and `InferenceOptions.precision` for each."""
 
 _AT_ONCE = 2
 _LIVE_STREAMS = 4
@@ -50,7 +36,7 @@ class DemoState:
         first: name of the model that visitors start with.
         slots: how much is computed at once.
         streams: places for live visitors.
-        explorations: open sessions of the attention explorer.
+        sessions: open sessions of the attention explorer.
     """
 
     options: DemoOptions
@@ -58,16 +44,17 @@ class DemoState:
     first: str
     slots: ComputeSlots = field(default_factory=lambda: ComputeSlots(_AT_ONCE))
     streams: StreamSlots = field(default_factory=lambda: StreamSlots(_LIVE_STREAMS))
-    explorations: Sessions = field(default_factory=Sessions)
+    sessions: Sessions = field(default_factory=Sessions)
 
-    def model(self, name: str) -> SwinUPerNet:
+    def model(self, name: str, *, download: bool = False) -> SwinUPerNet:
         """Return a model of the menu.
 
         Raises:
-            gr.Error: it is not on the menu, or cannot be loaded; the message says why.
+            gr.Error: it is not on the menu.
+            SwinvizError: it cannot be loaded, or would have to be downloaded; the message says why.
         """
         try:
-            return self.models.get(name)
+            return self.models.get(name, download=download)
         except KeyError:
             raise Refusal("There is no such model on the menu.", title="Unknown model") from None
 
@@ -77,7 +64,7 @@ class DemoState:
         name: str,
         mode: str = MODES[0],
         precision: str = "float32",
-        edits: Sequence[Mapping[str, EditFn]] = (),
+        edits: str = "",
     ) -> Segmentation:
         """Segment an uploaded picture.
 
@@ -85,8 +72,8 @@ class DemoState:
             path: the uploaded file.
             name: model, as on the menu.
             mode: one of `MODES`.
-            precision: one of `PRECISIONS`.
-            edits: made to the model for this picture alone.
+            precision: one of `swinviz.devices.PRECISIONS`.
+            edits: made to the model for this picture alone; names as `parse_edits` reads them.
 
         Returns:
             The segmentation, at the picture's size or, if that is smaller, at `options.max_size`.
@@ -97,7 +84,8 @@ class DemoState:
         with refusals_shown():
             image = open_picture(path, self.options.max_size)
             model = self.model(name)
-            with self.slots.taken(), edit(model, list(edits)):
+            made = named_edits(parse_edits(edits, model.config.backbone))
+            with self.slots.taken(), edit(model, made):
                 return model.segment(image, _options(mode, precision, model))
 
 
@@ -112,17 +100,6 @@ def _options(mode: str, precision: str, model: SwinUPerNet) -> InferenceOptions:
     if mode == "whole":
         return InferenceOptions(precision=dtype)
     return InferenceOptions(scales=MULTI_SCALE, flip=True, precision=dtype)
-
-
-@contextmanager
-def refusals_shown() -> Iterator[None]:
-    """Show what swinviz refuses as one sentence on the page; anything else stays in the server's log."""
-    try:
-        yield
-    except (SwinvizError, BusyError) as refusal:
-        raise Refusal(html.escape(str(refusal), quote=False), title="That did not work") from refusal
-    except torch.OutOfMemoryError as problem:
-        raise Refusal(OUT_OF_MEMORY, title="Out of memory") from problem
 
 
 def describe(result: Segmentation, name: str, device: Any) -> str:

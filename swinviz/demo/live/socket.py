@@ -9,10 +9,9 @@ from contextlib import suppress
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from swinviz.demo.access import may_enter
-from swinviz.demo.limits import BusyError
-from swinviz.demo.live import MAX_FRAME_BYTES, LiveStream
-from swinviz.demo.studio import DemoState
+from swinviz.demo.live.stream import MAX_FRAME_BYTES, LiveStream
+from swinviz.demo.security import BusyError, may_enter
+from swinviz.demo.state import DemoState
 from swinviz.errors import SwinvizError
 
 __all__ = ["LIVE_PATH", "live_endpoint"]
@@ -24,7 +23,7 @@ _IDLE_SECONDS = 120.0
 _POLICY, _TOO_BIG, _TRY_LATER = 1008, 1009, 1013  # close codes of RFC 6455 and its registry
 
 
-def live_endpoint(studio: DemoState) -> Callable[[WebSocket], Awaitable[None]]:
+def live_endpoint(state: DemoState) -> Callable[[WebSocket], Awaitable[None]]:
     """Make the function that serves one live visitor.
 
     A visitor sends settings as text and frames as bytes, and gets what `LiveStream` answers, in order; text
@@ -37,8 +36,8 @@ def live_endpoint(studio: DemoState) -> Callable[[WebSocket], Awaitable[None]]:
             return
         await socket.accept()
         try:
-            with studio.streams.taken():
-                await _serve(socket, LiveStream(studio, studio.first))
+            with state.streams.taken():
+                await _serve(socket, LiveStream(state, state.first))
         except BusyError as refusal:
             await _say(socket, refusal)
             await socket.close(_TRY_LATER)
@@ -84,7 +83,7 @@ async def _answer(socket: WebSocket, stream: LiveStream, newest: asyncio.Queue[b
         frame = await newest.get()
         try:
             answer = await asyncio.to_thread(stream.answer, frame)
-        except (SwinvizError, ValueError, BusyError) as refusal:
+        except (SwinvizError, ValueError) as refusal:
             await _say(socket, refusal)
         else:
             with suppress(WebSocketDisconnect, RuntimeError):  # the visitor may have left meanwhile

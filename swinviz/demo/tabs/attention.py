@@ -6,34 +6,35 @@ import json
 
 import gradio as gr
 
-from swinviz.demo.explorations import EXPLORE_PATH
 from swinviz.demo.pictures import open_picture
-from swinviz.demo.studio import DemoState, refusals_shown
+from swinviz.demo.refusal import refusals_shown
+from swinviz.demo.sessions import EXPLORE_PATH
+from swinviz.demo.state import DemoState
 from swinviz.demo.widget import widget
 from swinviz.explorer import Session
 
 __all__ = ["attention_tab"]
 
 
-def attention_tab(studio: DemoState, page: gr.Blocks, active: gr.State, picture: gr.Image) -> None:
+def attention_tab(state: DemoState, page: gr.Blocks, active: gr.State, picture: gr.Image) -> None:
     """Lay out the tab inside the current `gr.Tab`.
 
     Args:
-        studio: models and limits.
+        state: models and limits.
         page: the page, for what happens when it is opened.
         active: name of the visitor's model.
         picture: the picture of the Image tab.
     """
-    ticket = gr.State("", delete_callback=studio.explorations.close)
+    ticket = gr.State("", delete_callback=state.sessions.close)
     viewer = widget("attention", elem_id="attention")
 
     def open_session(path: str | None, name: str, previous: str) -> tuple[str, str]:
-        studio.explorations.close(previous)
+        state.sessions.close(previous)
         if path is None:
             return "", ""
         with refusals_shown():
-            image = open_picture(path, studio.options.max_size)
-            opened = studio.explorations.open(Session(studio.model(name), image, title=name))
+            image = open_picture(path, state.options.max_size)
+            opened = state.sessions.open(Session(state.model(name), image, title=name))
         return json.dumps({"path": EXPLORE_PATH.format(ticket=opened)}), opened
 
     gr.on(

@@ -6,16 +6,16 @@ import json
 
 import gradio as gr
 
-from swinviz.demo.live_socket import LIVE_PATH
-from swinviz.demo.studio import DemoState
+from swinviz.demo.live import LIVE_PATH
+from swinviz.demo.state import DemoState
 from swinviz.demo.widget import widget
 
 __all__ = ["live_tab"]
 
 
-def live_tab(studio: DemoState, active: gr.State) -> None:
+def live_tab(state: DemoState, active: gr.State) -> None:
     """Lay out the tab inside the current `gr.Tab`; it follows the visitor's model."""
-    viewer = widget("live", elem_id="live", value=_describe(studio.first))
+    viewer = widget("live", elem_id="live", value=_describe(state.first))
     active.change(_describe, active, viewer, api_visibility="private", queue=False)
 
 

@@ -6,7 +6,7 @@ import html
 
 import gradio as gr
 
-from swinviz.demo.studio import DemoState
+from swinviz.demo.state import DemoState
 from swinviz.presets import PRESETS, Preset
 from swinviz.segmenter import SwinUPerNet
 
@@ -39,13 +39,13 @@ what it says.
 """
 
 
-def about_tab(studio: DemoState, active: gr.State) -> None:
+def about_tab(state: DemoState, active: gr.State) -> None:
     """Lay out the tab inside the current `gr.Tab`; it follows the visitor's model."""
 
     def describe(name: str) -> str:
-        return describe_model(name, studio.model(name))
+        return describe_model(name, state.model(name))
 
-    text = gr.Markdown(describe(studio.first), elem_id="about", elem_classes="sv-about")
+    text = gr.Markdown(describe(state.first), elem_id="about", elem_classes="sv-about")
     gr.Markdown(_PRIVACY, elem_classes="sv-about")
     active.change(describe, active, text, api_visibility="private", queue=False)
 

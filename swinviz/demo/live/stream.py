@@ -11,8 +11,9 @@ import numpy as np
 from torch import Tensor
 
 from swinviz.attention import AttentionMap, attention_to_image
-from swinviz.demo.result import png
-from swinviz.demo.studio import PRECISIONS, DemoState
+from swinviz.demo.encoding import png
+from swinviz.demo.state import DemoState
+from swinviz.devices import PRECISIONS
 from swinviz.images import read_image
 from swinviz.inference import InferenceOptions
 from swinviz.model.geometry import WindowGeometry
@@ -87,12 +88,12 @@ class LiveStream:
     """Segments frames with the settings that came last.
 
     Args:
-        studio: models and limits.
+        state: models and limits.
         first: model that is used before settings come.
     """
 
-    def __init__(self, studio: DemoState, first: str) -> None:
-        self._studio = studio
+    def __init__(self, state: DemoState, first: str) -> None:
+        self._state = state
         self._use(Settings(first))
 
     def configure(self, text: str) -> str:
@@ -120,7 +121,7 @@ class LiveStream:
 
     def _use(self, settings: Settings) -> None:
         try:
-            model = self._studio.models.get(settings.model)
+            model = self._state.models.get(settings.model)
         except KeyError:
             raise ValueError("there is no such model on the menu.") from None
         if settings.gaze is not None:
@@ -150,15 +151,13 @@ class LiveStream:
         image = read_image(message[_NUMBER.size :], max_pixels=_MAX_FRAME_PIXELS, max_side=_MAX_FRAME_SIDE)
         height, width = image.shape[:2]
         settings, model = self._settings, self._model
-        options = InferenceOptions(
-            scale=(width, height), precision=PRECISIONS[self._studio.options.precision]
-        )
+        options = InferenceOptions(scale=(width, height), precision=PRECISIONS[self._state.options.precision])
         points = (
             []
             if settings.gaze is None
             else [BlockId(settings.gaze.stage, settings.gaze.block).hook("attn.pattern")]
         )
-        with self._studio.slots.taken(), capture(model, points) as seen:
+        with self._state.slots.taken(), capture(model, points) as seen:
             result = model.segment(image, options)
         header: dict[str, Any] = {"frame": number, "seconds": round(result.seconds, 4)}
         parts = [png(result.labels, _FAST)]

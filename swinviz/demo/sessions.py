@@ -13,9 +13,8 @@ import torch
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from swinviz.demo.access import may_enter
-from swinviz.demo.limits import BusyError, ComputeSlots
 from swinviz.demo.refusal import OUT_OF_MEMORY
+from swinviz.demo.security import BusyError, ComputeSlots, may_enter
 from swinviz.errors import SwinvizError
 from swinviz.explorer import Session, handle
 
@@ -66,13 +65,13 @@ class Sessions:
             return session
 
 
-def explore_endpoint(explorations: Sessions, slots: ComputeSlots) -> Callable[[Request], Awaitable[Response]]:
+def explore_endpoint(sessions: Sessions, slots: ComputeSlots) -> Callable[[Request], Awaitable[Response]]:
     """Make the function that answers POST {name, args} with the explorer's message, or a sentence why not."""
 
     async def explore(request: Request) -> Response:
         if not may_enter(request):
             return PlainTextResponse("Log in first.", 401)
-        session = explorations.find(request.path_params["ticket"])
+        session = sessions.find(request.path_params["ticket"])
         if session is None:
             return PlainTextResponse("This picture is no longer open: choose it again.", 410)
         body = await request.body()

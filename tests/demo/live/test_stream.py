@@ -1,0 +1,107 @@
+"""One visitor's live stream."""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from support.demo_samples import (
+    file_bytes,
+    make_state,
+    picture,
+    png_header,
+    read_answer,
+    small_model,
+)
+
+from swinviz.demo.live.stream import LiveStream, parse_settings
+from swinviz.errors import ImageError, SwinvizError
+from swinviz.images import normalize
+from swinviz.model.hooks import capture
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "null",
+        "{}",
+        '{"model": "tiny", "gaze": {}}',
+        '{"model": "tiny", "gaze": {"x": "a"}}',
+        "[" * 9999,
+    ],
+)
+def test_settings_of_another_form_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="form"):
+        parse_settings(text)
+
+
+@pytest.mark.parametrize(
+    "gaze",
+    [
+        {"stage": 4, "block": 0, "head": 0},
+        {"stage": 0, "block": 2, "head": 0},
+        {"stage": 0, "block": 0, "head": 1},
+        {"stage": -1, "block": 0, "head": None},
+    ],
+)
+def test_a_block_or_head_that_is_not_there_is_refused(gaze: dict[str, int]) -> None:
+    stream = LiveStream(make_state(), "tiny")
+    with pytest.raises(ValueError, match="no such stage"):
+        stream.configure(json.dumps({"model": "tiny", "gaze": {"x": 0.5, "y": 0.5, **gaze}}))
+
+
+def ask(stream: LiveStream, image: np.ndarray, number: int = 7) -> tuple[dict[str, Any], list[np.ndarray]]:
+    return read_answer(stream.answer(struct.pack("<I", number) + file_bytes(image)))
+
+
+def test_a_frame_that_is_a_thread_is_refused_before_it_is_decoded() -> None:
+    stream = LiveStream(make_state(), "tiny")
+    with pytest.raises(ImageError, match="100000 pixels, a side beyond the limit of 2048"):
+        ask(stream, np.zeros((100_000, 1, 3), np.uint8))
+
+
+def test_a_frame_comes_back_with_its_number_and_the_labels_of_that_very_frame() -> None:
+    stream, model = LiveStream(make_state(), "tiny"), small_model()
+    for number, seed in ((3, 1), (4, 2)):
+        image = picture((40, 56), seed)
+        header, (labels,) = ask(stream, image, number)
+        with torch.no_grad():
+            expected = model(normalize(image)[None])[0].argmax(dim=0).numpy()
+        assert header["frame"] == number
+        assert (labels == expected).mean() > 0.99  # a tie may fall either way
+
+
+@pytest.mark.parametrize("head", [None, 1])
+def test_the_live_attention_is_that_of_the_fixed_point(head: int | None) -> None:
+    stream, model, image = LiveStream(make_state(), "tiny"), small_model(), picture((40, 56))
+    gaze = {"x": 0.99, "y": 0.3, "stage": 1, "block": 1, "head": head}
+    stream.configure(json.dumps({"model": "tiny", "gaze": gaze}))
+    header, (_, heat) = ask(stream, image)
+    with torch.no_grad(), capture(model, "stages.1.blocks.1.attn.pattern") as seen:
+        model(normalize(image)[None])
+    pattern = seen["stages.1.blocks.1.attn.pattern"]
+    geometry = seen.geometries["stages.1.blocks.1.attn.pattern"]
+    window, query = geometry.locate(y=12, x=55)
+    rows = pattern[0, window, :, query]
+    row = rows.mean(dim=0) if head is None else rows[head]
+    expected = np.zeros(geometry.height * geometry.width)
+    for place, token in enumerate(geometry.token_index[window].tolist()):
+        if token >= 0:
+            expected[token] = row[place]
+    expected = expected.reshape(geometry.height, geometry.width)
+    assert header["peak"] == pytest.approx(expected.max(), rel=1e-4)
+    assert np.abs(heat / 255 * header["peak"] - expected).max() <= header["peak"] / 255
+    assert [tuple(box) for box in header["windows"]] == [tuple(box) for box in geometry.rectangles(window)]
+
+
+def test_a_frame_that_is_no_image_or_too_large_is_refused() -> None:
+    stream = LiveStream(make_state(), "tiny")
+    for message in (b"", b"abc", b"\0\0\0\0no image", struct.pack("<I", 1) + png_header(5000, 5000)):
+        with pytest.raises((ValueError, SwinvizError)):
+            stream.answer(message)
