@@ -6,7 +6,15 @@ command line and the app can show it as it is.
 
 from __future__ import annotations
 
-__all__ = ["CheckpointError", "DatasetError", "DownloadError", "ImageError", "SwinvizError"]
+__all__ = [
+    "CheckpointError",
+    "DatasetError",
+    "DownloadError",
+    "ImageError",
+    "MissingPackageError",
+    "SwinvizError",
+    "VideoError",
+]
 
 
 class SwinvizError(Exception):
@@ -15,6 +23,14 @@ class SwinvizError(Exception):
 
 class ImageError(SwinvizError, ValueError):
     """An image that cannot be read, or cannot be written where it was asked for."""
+
+
+class VideoError(SwinvizError, ValueError):
+    """A video, camera or stream that cannot be read, or a video that cannot be written."""
+
+
+class MissingPackageError(SwinvizError, ImportError):
+    """A package of one of the extras that is not installed; the message says how to install it."""
 
 
 class CheckpointError(SwinvizError, ValueError):

@@ -1,7 +1,7 @@
 """From an image to labels: resize, run, upsample, take the argmax, as the published figures were measured."""
 
 from swinviz.inference.options import MULTI_SCALE, InferenceOptions
-from swinviz.inference.pipeline import LogitsFn, segment
+from swinviz.inference.pipeline import LogitsFn, segment, segment_batch
 from swinviz.inference.segmentation import (
     UNSURE,
     UNSURE_COLOR,
@@ -20,4 +20,5 @@ __all__ = [
     "Segmentation",
     "UnsureStyle",
     "segment",
+    "segment_batch",
 ]

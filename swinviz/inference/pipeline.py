@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
@@ -27,7 +27,7 @@ from swinviz.inference.segmentation import Segmentation
 from swinviz.model.config import ModelConfig
 from swinviz.model.upsampling import upsample
 
-__all__ = ["LogitsFn", "segment"]
+__all__ = ["LogitsFn", "segment", "segment_batch"]
 
 LogitsFn = Callable[[Tensor], Tensor]
 """Normalized image (1, 3, H, W) -> logits (1, K, h, w), at the image's resolution or any lower one."""
@@ -80,7 +80,62 @@ def segment(
     rgb = read_image(image)
     started = time.perf_counter()
     labels, scores, notes = _label(logits_fn, rgb, config, options)
-    seconds = time.perf_counter() - started
+    return _result(rgb, labels, scores, config, time.perf_counter() - started, notes)
+
+
+def segment_batch(
+    logits_fn: LogitsFn,
+    images: Sequence[NDArray[np.uint8]],
+    config: ModelConfig,
+    options: InferenceOptions | None = None,
+) -> list[Segmentation]:
+    """Segment images of one size together, as `segment` does one by one.
+
+    Only whole images that are looked at once run through the model at once; for the other options, and where
+    CUDA has no memory for all, this is `segment` on each.
+
+    Args:
+        logits_fn: as for `segment`, for several images: (B, 3, H, W) -> (B, K, h, w).
+        images: RGB (H, W, 3) each, all of the same size.
+        config: as for `segment`.
+        options: as for `segment`.
+
+    Returns:
+        One result an image, each with its part of the time.
+
+    Raises:
+        ValueError: the images differ in size.
+        SwinvizError: as for `segment`.
+    """
+    options = options or InferenceOptions()
+    sizes = {(image.shape[0], image.shape[1]) for image in images}
+    if len(sizes) > 1:
+        raise ValueError(f"the images have sizes {sorted(sizes)}: batch those of one size.")
+    if len(images) < 2 or options.mode != "whole" or options.views > 1:
+        return [segment(logits_fn, image, config, options) for image in images]
+    (size,) = sizes
+    predictor = _Predictor(_Runner(logits_fn, config.num_classes, options.precision), config, options)
+    started = time.perf_counter()
+    try:
+        with torch.no_grad():
+            decided = predictor.predict_batch(images, keep_ratio_size(size, predictor.scales[0]))
+    except torch.cuda.OutOfMemoryError:
+        decided = []
+    if not decided:  # out here the error no longer holds on to what the model had computed
+        torch.cuda.empty_cache()
+        return [segment(logits_fn, image, config, options) for image in images]
+    seconds = (time.perf_counter() - started) / len(images)
+    return [_result(image, *found, config, seconds) for image, found in zip(images, decided, strict=True)]
+
+
+def _result(
+    rgb: NDArray[np.uint8],
+    labels: NDArray[np.uint8],
+    scores: NDArray[np.float32],
+    config: ModelConfig,
+    seconds: float,
+    notes: tuple[str, ...] = (),
+) -> Segmentation:
     if not np.isfinite(scores).all():
         raise SwinvizError(
             "the model's logits are not finite numbers: its weights are damaged, or its values overflow "
@@ -129,14 +184,15 @@ class _Runner:
     precision: torch.dtype | None
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Compute (1, K, h, w), float32, of (1, 3, H, W)."""
+        """Compute (B, K, h, w), float32, of (B, 3, H, W)."""
         images = self.place(images)
         with self.autocast(images.device):
             logits = _low_res_logits(self.logits_fn, images)
-        if logits.ndim != 4 or logits.shape[:2] != (1, self.classes):
+        if logits.ndim != 4 or logits.shape[:2] != (len(images), self.classes):
+            number = "one image" if len(images) == 1 else f"{len(images)} images"
             raise SwinvizError(
-                f"the model gave logits of shape {tuple(logits.shape)} for one image and {self.classes} "
-                f"classes: it must give (1, {self.classes}, height, width)."
+                f"the model gave logits of shape {tuple(logits.shape)} for {number} and {self.classes} "
+                f"classes: it must give ({len(images)}, {self.classes}, height, width)."
             )
         # A copy, because the next run of a CUDA graph writes over this one's result.
         return logits.to(torch.float32, memory_format=torch.channels_last, copy=True)
@@ -173,6 +229,17 @@ class _Predictor:
         """Labels and scores of a whole image (H, W, 3)."""
         height, width = rgb.shape[:2]
         return self.predict_sizes(rgb, [keep_ratio_size((height, width), scale) for scale in self.scales])
+
+    def predict_batch(
+        self, images: Sequence[NDArray[np.uint8]], size: tuple[int, int]
+    ) -> list[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
+        """Labels and scores of images (H, W, 3), each resized to `size`, in one run of the model."""
+        logits = self.run(torch.stack([normalize(resize(rgb, size)) for rgb in images]))  # B K h w
+        decided = []
+        for one, rgb in zip(logits, images, strict=True):
+            labels, scores = argmax_upsampled([Prediction(one[None], size)], (rgb.shape[0], rgb.shape[1]))
+            decided.append((labels.cpu().numpy(), scores.cpu().numpy()))
+        return decided
 
     def predict_tiles(self, rgb: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """Labels and scores of an image (H, W, 3), each piece by itself."""
