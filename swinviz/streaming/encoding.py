@@ -34,6 +34,7 @@ _SETTINGS: Final = {"crf": "20", "preset": "superfast", "bf": "0"}
 _USUAL_RATE: Final = Fraction(25)
 # What players expect in .mp4; FFmpeg would also put Vorbis and bare samples there, which they are silent for.
 _PLAYED: Final = frozenset({"aac", "mp3", "opus", "flac", "alac", "ac3", "eac3"})
+_AAC_RATE: Final = 48_000
 _BT709: Final = 1  # the number that H.264 gives to the colors of HD video
 _LIMITED: Final = 1  # 16 to 235, the range that players expect
 
@@ -190,11 +191,10 @@ class _Convert:
 
     def __init__(self, container: av.container.OutputContainer, source: AudioStream) -> None:
         self._container = container
-        self._target = container.add_stream("aac", rate=source.codec_context.sample_rate)
-        self._target.layout = source.codec_context.layout.name
-        self._resampler = require_av().AudioResampler(
-            format="fltp", layout=source.codec_context.layout.name, rate=source.codec_context.sample_rate
-        )
+        # Two channels at most, at the usual rate: AAC knows few others, and some tracks do not name theirs.
+        layout = "mono" if source.codec_context.channels == 1 else "stereo"
+        self._target = container.add_stream("aac", rate=_AAC_RATE, layout=layout)
+        self._resampler = require_av().AudioResampler(format="fltp", layout=layout, rate=_AAC_RATE)
 
     def add(self, packet: SoundPacket) -> None:
         for frame in packet.decode():
