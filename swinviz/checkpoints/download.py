@@ -136,7 +136,7 @@ def _transfer(published: Published, partial: Path, progress: bool, timeout: floa
     with response:
         if response.status != http.client.PARTIAL_CONTENT:
             start = 0  # the server sends the whole file, whatever was asked for
-        expected = int(response.headers.get("Content-Length", 0)) + start
+        expected = _announced(response) + start
         with (
             partial.open("ab" if start else "wb") as file,
             tqdm(
@@ -193,6 +193,12 @@ def _open(url: str, start: int, timeout: float) -> http.client.HTTPResponse:
         response.close()
         raise ConnectionError(f"the server sent us on to the unprotected {response.url}")
     return response
+
+
+def _announced(response: http.client.HTTPResponse) -> int:
+    """Bytes that a server says it sends; 0 where it does not, or says what is no number."""
+    length = response.headers.get("Content-Length", "")
+    return int(length) if length.isdecimal() and len(length) < 16 else 0
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:

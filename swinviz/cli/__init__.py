@@ -7,6 +7,7 @@ module is imported only when it is called, so that `--help` and `--version` answ
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import sys
 from collections.abc import Sequence
@@ -39,6 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0, 1 if something asked about is not as it should be, 2 for an error (one sentence on
         stderr), 130 after Ctrl-C.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # An ASCII terminal shows "\xe9" for a letter it has not, which is no reason to fail after the work.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     words = list(sys.argv[1:] if arguments is None else arguments)
     parser = argparse.ArgumentParser(
         prog="python -m swinviz", description="See inside a segmentation transformer."

@@ -163,6 +163,12 @@ def test_an_unannounced_length_is_no_problem(server: FileServer, folder: Path) -
     assert fetch(server.published, folder, progress=False).read_bytes() == CONTENT
 
 
+@pytest.mark.parametrize("length", ["abc", "-5", "1e9", "0x10", "\xb2", "9" * 5000, ""])
+def test_a_length_that_is_no_number_is_no_problem(server: FileServer, folder: Path, length: str) -> None:
+    server.length = length
+    assert fetch(server.published, folder, progress=False).read_bytes() == CONTENT
+
+
 def test_a_file_without_end_is_stopped(server: FileServer, folder: Path) -> None:
     with pytest.raises(DownloadError, match="far more"):
         fetch(replace(server.published, about_bytes=1000), folder, progress=False)

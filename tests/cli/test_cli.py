@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -49,6 +50,23 @@ def test_segment_writes_labels_overlay_and_shares(
     for name, share in shares.items():
         assert share == pytest.approx((labels == int(name.split()[1])).mean())
     assert "my photo é_overlay.png" in capsys.readouterr().out
+
+
+def test_a_terminal_of_ascii_is_no_reason_to_fail_after_the_work(
+    photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tiny_model()
+    model.config = replace(model.config, classes=("mér", "海", "☃"))
+    weights, out = save(model, tmp_path / "names.safetensors"), tmp_path / "out"
+    shown = [io.TextIOWrapper(io.BytesIO(), encoding="ascii") for _ in range(2)]
+    monkeypatch.setattr(sys, "stdout", shown[0])
+    monkeypatch.setattr(sys, "stderr", shown[1])
+    words = ["segment", str(photo), str(tmp_path / "gone é.png"), "-o", str(out), "--model", str(weights)]
+    assert main(words) == 2  # for the one that is not there
+    for stream, said in zip(shown, ("my photo \\xe9.png: ", "gone \\xe9.png"), strict=True):
+        stream.seek(0)
+        assert said in stream.read()
+    assert len(list(out.iterdir())) == 3
 
 
 def test_an_unreadable_image_costs_one_sentence_and_the_others_are_done(

@@ -24,6 +24,7 @@ class FileServer:
         stall_after: bytes after which it sends nothing more and keeps the connection open.
         status: what it answers instead, if not 200.
         announces_length: whether it says how long the content is.
+        length: what it says instead of the true length.
         delay: seconds before each answer.
         requests: the Range header of every request so far, or "" where there was none.
     """
@@ -36,6 +37,7 @@ class FileServer:
         self.stall_after: int | None = None
         self.status = 200
         self.announces_length = True
+        self.length: str | None = None
         self.delay = 0.0
         self.requests: list[str] = []
         self.finished = threading.Event()
@@ -54,7 +56,7 @@ class FileServer:
         body = self.content[start:]
         request.send_response(206 if start else 200)
         if self.announces_length:
-            request.send_header("Content-Length", str(len(body)))
+            request.send_header("Content-Length", self.length or str(len(body)))
         request.end_headers()
         limit = min((n for n in (self.cut_after, self.stall_after) if n is not None), default=None)
         with contextlib.suppress(ConnectionError):  # a reader may leave before the end
