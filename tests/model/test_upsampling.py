@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swinviz.model.upsampling import bilinear_matrix, upsample
+from swinviz.model.upsampling import bilinear_matrix, bilinear_rows, upsample
 
 sides = st.integers(1, 24)
 
@@ -27,3 +27,15 @@ def test_the_matrix_resizes_an_axis_and_several_sizes_in_a_row(length: int, firs
     matrix = bilinear_matrix(length, first, second, dtype=torch.float64)
     torch.testing.assert_close(x @ matrix.t(), expected)
     torch.testing.assert_close(matrix.sum(dim=1), torch.ones(second, dtype=torch.float64))
+
+
+@given(sides, sides, sides, st.data())
+def test_rows_of_the_matrix_are_the_whole_matrix_cut(
+    length: int, first: int, second: int, data: st.DataObject
+) -> None:
+    start = data.draw(st.integers(0, second - 1))
+    stop = data.draw(st.integers(start + 1, second))
+    used, rows = bilinear_rows(slice(start, stop), length, first, second)
+    whole = torch.zeros(stop - start, length)
+    whole[:, used] = rows
+    torch.testing.assert_close(whole, bilinear_matrix(length, first, second)[start:stop], atol=1e-6, rtol=0)
