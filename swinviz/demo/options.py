@@ -25,6 +25,8 @@ class DemoOptions:
         port: port to listen on; None takes the first free one from 7860 on.
         share: open a public address through gradio's tunnel.
         auth: (user, password) pairs of those who may enter; none lets everybody in who reaches the address.
+        allow_hosts: names by which the demo may be reached besides those of `host`, such as a proxy's;
+            "*.example.org" stands for all below, "*" for any.
         max_size: longest side, in pixels, that a picture is worked on at; larger ones are reduced first.
         queue: requests that may wait; further ones are told that the demo is busy.
 
@@ -39,6 +41,7 @@ class DemoOptions:
     port: int | None = None
     share: bool = False
     auth: tuple[tuple[str, str], ...] = ()
+    allow_hosts: tuple[str, ...] = ()
     max_size: int = 1280
     queue: int = 16
 
@@ -78,6 +81,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="who may enter; give it again for more people",
     )
     parser.add_argument(
+        "--allow-host",
+        dest="allow_hosts",
+        action="append",
+        metavar="NAME",
+        help="one more name the demo may be reached by, such as a proxy's; give it again for more",
+    )
+    parser.add_argument(
         "--max-size", type=int, default=standard.max_size, help="longest side worked on, pixels"
     )
     parser.add_argument("--queue", type=int, default=standard.queue, help="requests that may wait")
@@ -91,7 +101,13 @@ def options_from(given: argparse.Namespace) -> DemoOptions:
     """
     people = given.auth or [pair for pair in os.environ.get("SWINVIZ_AUTH", "").split(",") if pair]
     values = {field.name: getattr(given, field.name) for field in fields(DemoOptions)}
-    return DemoOptions(**{**values, "auth": tuple(_person(pair) for pair in people)})
+    return DemoOptions(
+        **{
+            **values,
+            "auth": tuple(_person(pair) for pair in people),
+            "allow_hosts": tuple(given.allow_hosts or ()),
+        }
+    )
 
 
 def parse_options(arguments: Sequence[str] | None = None) -> DemoOptions:

@@ -8,6 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import gradio as gr
 from starlette.middleware import Middleware
@@ -19,7 +20,16 @@ from starlette.staticfiles import StaticFiles
 from swinviz import explorer
 from swinviz.demo.live import LIVE_PATH, live_endpoint
 from swinviz.demo.page import STYLES, build_page, theme
-from swinviz.demo.security import MAX_UPLOAD_BYTES, RequestLimits
+from swinviz.demo.security import (
+    MAX_UPLOAD_BYTES,
+    AllowedHosts,
+    HostCheck,
+    KeptFiles,
+    LoginLimit,
+    RequestLimits,
+    UploadQuota,
+    make_impatient,
+)
 from swinviz.demo.sessions import EXPLORE_PATH, explore_endpoint
 from swinviz.demo.state import DemoState
 from swinviz.demo.widget import ASSETS, ASSETS_PATH
@@ -72,6 +82,7 @@ def start(state: DemoState) -> RunningDemo:
         )
     files = tempfile.TemporaryDirectory(prefix="swinviz-demo-")
     os.environ["GRADIO_TEMP_DIR"] = files.name
+    hosts, kept = AllowedHosts(options.host, options.allow_hosts), KeptFiles(Path(files.name))
     page = build_page(state)
     _, url, share_url = page.launch(
         server_name=options.host,
@@ -82,7 +93,12 @@ def start(state: DemoState) -> RunningDemo:
         blocked_paths=[str(Path.cwd())],
         app_kwargs={
             "routes": _routes(state),
-            "middleware": [Middleware(RequestLimits)],
+            "middleware": [
+                Middleware(HostCheck, hosts=hosts),
+                Middleware(LoginLimit),
+                Middleware(UploadQuota, files=kept),
+                Middleware(RequestLimits),
+            ],
             **_NO_DOCUMENTATION,
         },
         state_session_capacity=_SESSIONS,
@@ -98,6 +114,10 @@ def start(state: DemoState) -> RunningDemo:
         quiet=True,
         prevent_thread_lock=True,
     )
+    make_impatient(page.server.config)
+    kept.let_stay()
+    if share_url:
+        hosts.add(urlsplit(share_url).hostname or "")
     return RunningDemo(page, url, share_url or None, files)
 
 

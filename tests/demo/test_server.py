@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -325,9 +325,58 @@ def test_connections_that_drop_in_mid_stream_give_their_places_back(app: Server)
     assert "classes" in json.loads(converse(app, '{"model": "tiny model"}')[0])
 
 
-def test_a_page_of_another_site_cannot_open_the_live_socket(app: Server) -> None:
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1"])
+def test_a_page_of_another_site_cannot_open_the_live_socket(app: Server, origin: str) -> None:
     with pytest.raises(websockets.exceptions.InvalidStatus):
-        converse(app, "{}", origin="https://evil.example")
+        converse(app, "{}", origin=origin)
+
+
+def test_a_page_of_another_site_can_upload_nothing(app: Server) -> None:
+    with httpx.Client(base_url=app.url, timeout=20) as http:
+        for origin in ("https://evil.example", "null", "http://127.0.0.1:1"):
+            for path in ("/gradio_api/upload", "/gradio_api/call/segment", "/swinviz/explore/guess"):
+                answer = http.post(path, files={"files": ("a.png", b"x")}, headers={"Origin": origin})
+                assert answer.status_code == 403, (origin, path)
+        own = http.post("/gradio_api/upload", files={"files": ("a.png", b"x")}, headers={"Origin": app.url})
+        assert own.status_code == 200
+
+
+def test_a_name_that_somebody_else_gave_this_machine_reaches_neither_page_nor_socket(app: Server) -> None:
+    port = app.url.rpartition(":")[2]
+    with httpx.Client(base_url=app.url, timeout=20) as http:
+        for path in ("/", "/config", "/gradio_api/info", "/swinviz/explorer/explorer.js"):
+            answer = http.get(path, headers={"Host": f"evil.example:{port}"})
+            assert answer.status_code == 421, path
+            assert http.get(path, headers={"Host": f"localhost:{port}"}).status_code == 200
+    with pytest.raises(websockets.exceptions.InvalidStatus):
+        connect(
+            live_url(app).replace("127.0.0.1", "evil.example"),
+            sock=socket.create_connection(("127.0.0.1", int(port))),
+        )
+
+
+@pytest.mark.slow
+def test_three_hundred_half_open_headers_are_ended(app: Server) -> None:
+    port = int(app.url.rpartition(":")[2])
+    half = [socket.create_connection(("127.0.0.1", port)) for _ in range(300)]
+    begun = time.monotonic()
+    for connection in half:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+        connection.settimeout(30)
+    with suppress(ConnectionError):
+        assert all(connection.recv(1) == b"" for connection in half)
+    print(f"300 half headers were ended after {time.monotonic() - begun:.1f} s")
+    assert time.monotonic() - begun < 30
+    for connection in half:
+        connection.close()
+
+
+def test_settings_that_are_no_numbers_do_not_end_the_connection(app: Server) -> None:
+    text = '{"model": "tiny model", "gaze": {"x": %s, "y": 0, "stage": %s, "block": 0, "head": null}}'
+    nonsense = [text % pair for pair in (("0", "1e999"), ("9" * 400, "0"), ("NaN", "0"), ("0", "9" * 400))]
+    answers = converse(app, *nonsense, '{"model": "tiny model"}')
+    assert all("error" in json.loads(answer) for answer in answers[:-1])
+    assert "classes" in json.loads(answers[-1])
 
 
 def test_a_message_above_the_limit_ends_its_own_connection_only(app: Server) -> None:
@@ -377,6 +426,16 @@ def test_who_has_not_logged_in_gets_nothing(guarded: Server) -> None:
     assert "classes" in json.loads(
         converse(guarded, '{"model": "tiny model"}', additional_headers={"Cookie": cookies})[0]
     )
+
+
+def test_passwords_cannot_be_tried_without_end(guarded: Server) -> None:
+    wrong = {"username": "ada", "password": "wrong"}
+    with httpx.Client(base_url=guarded.url, headers={"X-Forwarded-For": "203.0.113.5"}) as http:
+        statuses = [http.post("/login", data=wrong).status_code for _ in range(12)]
+        assert statuses == [400] * 10 + [429] * 2
+        assert http.post("/login", data={"username": "ada", "password": "secret"}).status_code == 429
+    with httpx.Client(base_url=guarded.url) as other:
+        log_in(other)
 
 
 def test_a_full_queue_says_that_the_demo_is_busy(guarded: Server) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 from dataclasses import dataclass
 from typing import Any
@@ -73,15 +74,22 @@ def parse_settings(text: str) -> Settings:
         if gaze is not None:
             head = gaze["head"]
             gaze = Gaze(
-                x=min(max(float(gaze["x"]), 0.0), 1.0),
-                y=min(max(float(gaze["y"]), 0.0), 1.0),
+                x=_share(gaze["x"]),
+                y=_share(gaze["y"]),
                 stage=int(gaze["stage"]),
                 block=int(gaze["block"]),
                 head=None if head is None else int(head),
             )
         return Settings(str(message["model"]), gaze)
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as problem:
+    except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError, RecursionError) as problem:
         raise ValueError("the settings are not of the form that live.js sends.") from problem
+
+
+def _share(value: Any) -> float:
+    """Clamp a number to 0..1; ValueError for what is none."""
+    if math.isnan(number := float(value)):
+        raise ValueError("a place is no number.")
+    return min(max(number, 0.0), 1.0)
 
 
 class LiveStream:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from starlette.requests import HTTPConnection
+
+from swinviz.demo.security.hosts import same_origin
 
 __all__ = ["may_enter"]
 
 
 def may_enter(connection: HTTPConnection) -> bool:
-    """True where a request or WebSocket comes from this page, logged in if one must be.
-
-    Browsers let any page open a WebSocket to any server and send the visitor's cookies along; only the Origin
-    header tells. Programs that are no browsers send none, and may.
-    """
-    app, headers, cookies = connection.app, connection.headers, connection.cookies
-    origin = headers.get("origin")
-    if origin and urlsplit(origin).netloc not in (headers.get("host"), headers.get("x-forwarded-host")):
+    """True where a request or WebSocket comes from this page, logged in if one must be."""
+    if not same_origin(connection.scope):
         return False
+    app, cookies = connection.app, connection.cookies
     if app.auth is None:
         return True
     names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+
+from swinviz.demo.security.asgi import ASGI, HEADERS, Message, Receive, Send, header, refuse
 
 __all__ = ["MAX_PIXELS", "MAX_SIDE", "MAX_UPLOAD_BYTES", "RequestLimits"]
 
@@ -24,16 +24,6 @@ BODY_SECONDS = 60.0
 # Gradio would fetch these for the visitor: a server that only listens must not be made to knock elsewhere.
 _FETCHES = re.compile(r"/(file=https?:|proxy=|file/https?:)", re.IGNORECASE)
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-ASGI = Callable[[Message, Receive, Send], Awaitable[None]]
-
-_HEADERS = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"same-origin"),
-)
-
 
 class RequestLimits:
     """ASGI middleware before everything else: refuses what is too large, too slow, or a detour elsewhere.
@@ -51,17 +41,17 @@ class RequestLimits:
             await self.app(scope, receive, send)
             return
         if _FETCHES.search(scope["path"]):
-            await _refuse(send, 403, b"This server fetches nothing from other addresses.")
+            await refuse(scope, send, 403, "This server fetches nothing from other addresses.")
             return
-        length = dict(scope["headers"]).get(b"content-length", b"0")
-        if length.isdigit() and int(length) > self.max_bytes:
-            await _refuse(send, 413, self._too_large)
+        length = header(scope, b"content-length")
+        if length.isdecimal() and (len(length) > 18 or int(length) > self.max_bytes):
+            await refuse(scope, send, 413, self._too_large)
             return
         await _Exchange(self, scope, receive, send).run()
 
     @property
-    def _too_large(self) -> bytes:
-        return f"Too large: at most {self.max_bytes // 2**20} MB may be sent.".encode()
+    def _too_large(self) -> str:
+        return f"Too large: at most {self.max_bytes // 2**20} MB may be sent."
 
 
 class _Exchange:
@@ -87,17 +77,17 @@ class _Exchange:
         try:
             message = await asyncio.wait_for(self._receive(), max(patience, 0.001))
         except asyncio.TimeoutError:
-            return await self.refuse(408, b"Too slow: the request did not arrive in time.")
+            return await self.refuse(408, "Too slow: the request did not arrive in time.")
         self.received += len(message.get("body", b""))
         if self.received > self.limits.max_bytes:
             return await self.refuse(413, self.limits._too_large)
         self.complete = not message.get("more_body", False)
         return message
 
-    async def refuse(self, status: int, text: bytes) -> Message:
+    async def refuse(self, status: int, text: str) -> Message:
         self.refused = True
         if not self.started:
-            await _refuse(self._send, status, text)
+            await refuse(self.scope, self._send, status, text)
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
@@ -105,11 +95,5 @@ class _Exchange:
             return
         if message["type"] == "http.response.start":
             self.started = True
-            message["headers"] = [*message.get("headers", []), *_HEADERS]
+            message["headers"] = [*message.get("headers", []), *HEADERS]
         await self._send(message)
-
-
-async def _refuse(send: Send, status: int, text: bytes) -> None:
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close"), *_HEADERS]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": text})

@@ -24,6 +24,23 @@ from swinviz.images import normalize
 from swinviz.model.hooks import capture
 
 
+def gaze(**values: str) -> str:
+    """Settings whose values are written as they are."""
+    fields = {"x": "0.5", "y": "0.5", "stage": "0", "block": "0", "head": "null"} | values
+    written = ", ".join(f'"{name}": {value}' for name, value in fields.items())
+    return f'{{"model": "tiny", "gaze": {{{written}}}}}'
+
+
+NO_NUMBERS = (
+    {"x": "NaN"},
+    {"y": "9" * 400},
+    {"y": "9" * 5000},
+    {"stage": "1e999"},
+    {"block": "-Infinity"},
+    {"head": "NaN"},
+)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -34,6 +51,7 @@ from swinviz.model.hooks import capture
         '{"model": "tiny", "gaze": {}}',
         '{"model": "tiny", "gaze": {"x": "a"}}',
         "[" * 9999,
+        *(gaze(**values) for values in NO_NUMBERS),
     ],
 )
 def test_settings_of_another_form_are_refused(text: str) -> None:
@@ -48,12 +66,22 @@ def test_settings_of_another_form_are_refused(text: str) -> None:
         {"stage": 0, "block": 2, "head": 0},
         {"stage": 0, "block": 0, "head": 1},
         {"stage": -1, "block": 0, "head": None},
+        {"stage": 0, "block": -1, "head": None},
+        {"stage": 0, "block": 0, "head": -1},
+        {"stage": 10**400, "block": 0, "head": None},
+        {"stage": 0, "block": 0, "head": 10**400},
     ],
 )
 def test_a_block_or_head_that_is_not_there_is_refused(gaze: dict[str, int]) -> None:
     stream = LiveStream(make_state(), "tiny")
     with pytest.raises(ValueError, match="no such stage"):
         stream.configure(json.dumps({"model": "tiny", "gaze": {"x": 0.5, "y": 0.5, **gaze}}))
+
+
+def test_a_point_beyond_the_picture_is_its_border() -> None:
+    for text, x, y in ((gaze(x="1e999", y="-1e999"), 1.0, 0.0), (gaze(x="-3", y="7"), 0.0, 1.0)):
+        found = parse_settings(text).gaze
+        assert (found.x, found.y) == (x, y)
 
 
 def ask(stream: LiveStream, image: np.ndarray, number: int = 7) -> tuple[dict[str, Any], list[np.ndarray]]:
