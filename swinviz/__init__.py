@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from swinviz.model.hooks import Hook, capture, edit, list_hooks
     from swinviz.presets import PRESETS, build
     from swinviz.segmenter import SwinUPerNet
+    from swinviz.streaming import stream
 
 __version__ = "0.1.0"
 
@@ -54,6 +55,7 @@ _HOME = {
     "read_image": "images",
     "read_tokens": "features",
     "save": "checkpoints",
+    "stream": "streaming",
     "token_similarity": "features",
 }
 
@@ -81,6 +83,7 @@ __all__ = [
     "read_image",
     "read_tokens",
     "save",
+    "stream",
     "token_similarity",
 ]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -73,7 +74,8 @@ class VideoSummary:
     Attributes:
         frames: number of frames.
         pixels: (K,), how many pixels of all frames carry each label.
-        damaged: number of packets that could not be decoded and are missing.
+        damaged: number of packets that could not be decoded and were left out.
+        missing: number of frames that the header counts, but that the file does not hold.
         seconds: time of the whole run.
         model_seconds: time of the model alone, from decoded frames to labels.
     """
@@ -81,6 +83,7 @@ class VideoSummary:
     frames: int
     pixels: NDArray[np.int64]
     damaged: int
+    missing: int
     seconds: float
     model_seconds: float
 
@@ -103,7 +106,7 @@ class _Labeled:
 def annotate_video(
     model: SwinUPerNet,
     source: str | os.PathLike[str],
-    target: str | os.PathLike[str],
+    target: str | os.PathLike[str] | None,
     options: AnnotateOptions | None = None,
     *,
     progress: Progress | None = None,
@@ -112,12 +115,14 @@ def annotate_video(
     """Segment every frame of a video, and write the video with the classes painted over it.
 
     Reading, the model, and painting and writing run beside one another, with a few frames between them, so
-    memory does not grow with the length. Frames keep their times; the sound is copied.
+    memory does not grow with the length. Frames keep their times; the sound is copied. A camera or an address
+    has no end: Ctrl-C ends it, and the video up to there is kept.
 
     Args:
         model: the model; a copy for inference is the quickest.
         source: path of a video, an address (`rtsp://...`), or `camera`.
-        target: path of the result, .mp4, .mov or .mkv; replaced only by a whole new one.
+        target: path of the result, .mp4, .mov or .mkv; replaced only by a whole new one. None writes no
+            video, for what `on_frame` does.
         options: what is painted, and limits.
         progress: called after each frame, in this thread; an error that it raises ends the run and leaves no
             file.
@@ -132,27 +137,29 @@ def annotate_video(
         SwinvizError: the model has no such class.
         ValueError: the attention's point lies outside the frames, or the model has no such block.
     """
-    options, target = options or AnnotateOptions(), Path(target)
+    options = options or AnnotateOptions()
     painter, started = options.painter(model), time.perf_counter()
     pixels = np.zeros(model.config.num_classes, np.int64)
     done, model_seconds = 0, 0.0
-    with VideoReader(source, max_pixels=options.max_pixels) as reader, writing(target) as temporary:
-        sound = reader.sound if options.sound else ()
-        with VideoWriter(temporary, reader.info, sound) as writer:
+    with (
+        VideoReader(source, max_pixels=options.max_pixels) as reader,
+        _target(target, reader, sound=options.sound) as writer,
+    ):
 
-            def write(item: _Labeled | SoundPacket) -> None:
-                if not isinstance(item, _Labeled):
+        def write(item: _Labeled | SoundPacket) -> None:
+            if not isinstance(item, _Labeled):
+                if writer is not None:
                     writer.keep(item)
-                    return
-                if on_frame is not None:
-                    on_frame(item.frame, item.result)
-                np.add(pixels, np.bincount(item.result.labels.ravel(), minlength=len(pixels)), out=pixels)
+                return
+            if on_frame is not None:
+                on_frame(item.frame, item.result)
+            np.add(pixels, np.bincount(item.result.labels.ravel(), minlength=len(pixels)), out=pixels)
+            if writer is not None:
                 writer.write(painter.paint(item.result, item.attention), item.frame.pts)
 
-            with (
-                Prefetch(reader.read(sound=bool(sound)), DEPTH) as items,
-                WorkBehind(write, DEPTH) as behind,
-            ):
+        sound = options.sound and writer is not None
+        with Prefetch(reader.read(sound=sound), DEPTH) as items, WorkBehind(write, DEPTH) as behind:
+            try:
                 for item in items:
                     if not isinstance(item, Frame):
                         behind.put(item)
@@ -164,7 +171,25 @@ def annotate_video(
                         progress(done, reader.info.frames)
                     if done == options.max_frames:
                         break
-    return VideoSummary(done, pixels, reader.damaged, time.perf_counter() - started, model_seconds)
+            except KeyboardInterrupt:
+                if not reader.live:
+                    raise
+    seconds = time.perf_counter() - started
+    return VideoSummary(done, pixels, reader.damaged, reader.missing, seconds, model_seconds)
+
+
+@contextmanager
+def _target(
+    target: str | os.PathLike[str] | None, reader: VideoReader, *, sound: bool
+) -> Iterator[VideoWriter | None]:
+    if target is None:
+        yield None
+        return
+    with (
+        writing(Path(target)) as temporary,
+        VideoWriter(temporary, reader.info, reader.sound if sound else ()) as writer,
+    ):
+        yield writer
 
 
 def _segment(model: SwinUPerNet, frame: Frame, options: AnnotateOptions) -> _Labeled:

@@ -115,6 +115,13 @@ class Frame:
 class VideoReader:
     """A video that is being read; a context manager.
 
+    Attributes:
+        name: short name for messages.
+        live: whether it is a camera or an address, which has no end that is known.
+        damaged: number of packets that could not be decoded so far.
+        missing: number of frames that the header counts and the file does not hold, known after the last.
+        info: what the header says.
+
     Args:
         address: path of a file; an address (`rtsp://`, `http://`, ...); or a camera, by `camera` or
             `camera:1` for the second one.
@@ -128,7 +135,8 @@ class VideoReader:
     def __init__(self, address: str | os.PathLike[str], *, max_pixels: int = MAX_FRAME_PIXELS) -> None:
         self._av = require_av()
         self.name = _name(address)
-        self.damaged = 0  # packets that could not be decoded so far
+        self.live = str(address).partition(":")[0] == "camera" or "://" in str(address)
+        self.damaged = self.missing = 0
         self._in_a_row = 0  # of them, without a good one between
         self._max_pixels = max_pixels
         self._container = self._open(address)
@@ -163,7 +171,7 @@ class VideoReader:
             VideoError: nothing could be decoded, or a frame is too large.
         """
         streams: list[Stream] = [self._stream, *(self.sound if sound else ())]
-        index, last = 0, -1
+        index, last, first = 0, -1, 0
         for packet in self._packets(streams):
             if packet.stream is not self._stream:
                 if packet.dts is not None:
@@ -171,10 +179,14 @@ class VideoReader:
                 continue
             for picture in self._decode(packet):
                 # A clock that stands still or runs backward would make an encoder refuse the frame.
-                pts = last + 1 if picture.pts is None else picture.pts
+                pts = last + 1 if picture.pts is None else picture.pts - first
+                if index == 0 and self.live and not self.info.has_sound:
+                    first, pts = pts, 0  # a camera counts from when the machine was started
                 last = max(pts, last + 1) if index else pts
                 yield Frame(self._rgb(picture), last, float(last * self.info.time_base), index)
                 index += 1
+        # Only where the header counts them; what is reckoned from a duration may be wrong.
+        self.missing = 0 if self.live else max(0, self._stream.frames - index)
         if index == 0:
             raise VideoError(
                 f"video {self.name!r} holds no frame that can be decoded: copy or export it again."
@@ -233,7 +245,7 @@ class VideoReader:
         seconds = None
         if self._container.duration and self._container.duration > 0:
             seconds = self._container.duration / self._av.time_base
-        frames = stream.frames or (round(seconds * rate) if seconds and rate else 0)
+        frames = 0 if self.live else stream.frames or (round(seconds * rate) if seconds and rate else 0)
         return VideoInfo(
             (context.height, context.width),
             Fraction(rate) if rate and rate > 0 else None,
