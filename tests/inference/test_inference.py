@@ -107,13 +107,16 @@ def test_resizing_is_bilinear_without_antialiasing(size: tuple[int, int]) -> Non
 
 
 @pytest.mark.parametrize("size", [(75, 101), (31, 200), (400, 301)])
-def test_logits_are_enlarged_to_the_resized_then_the_original_size_before_the_class_is_chosen(
+def test_logits_are_upsampled_to_the_resized_then_the_original_size_before_the_argmax(
     size: tuple[int, int],
 ) -> None:
     spy, rgb = Spy(classes=5), noise(*size)
     result = inference.segment(spy, rgb, config(5, scale=(256, 96)))
     logits = upsampled(spy(spy.seen[0]), spy.sizes[0], size)[0]
-    np.testing.assert_array_equal(result.labels, logits.argmax(dim=0))
+    best, second = logits.topk(2, dim=0).values
+    clear = best - second > 1e-5  # elsewhere rounding decides, and not alike in every version of torch
+    assert clear.float().mean() > 0.999
+    np.testing.assert_array_equal(result.labels[clear], logits.argmax(dim=0)[clear])
     np.testing.assert_allclose(result.scores, logits.softmax(dim=0).amax(dim=0), atol=2e-6)
     chosen_first = upsampled(F.one_hot(spy(spy.seen[0]).argmax(1), 5).movedim(-1, 1), size)[0].argmax(0)
     assert (chosen_first.numpy() != result.labels).any(), "this image would not notice the wrong order"
