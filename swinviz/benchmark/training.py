@@ -11,7 +11,7 @@ from swinviz.benchmark.inference import transformers_model
 from swinviz.benchmark.measurement import Benchmark, Run, measure, shape_of
 from swinviz.model.fast import accelerate
 from swinviz.segmenter import SwinUPerNet
-from swinviz.training.recipe import Objective
+from swinviz.training.step import Objective
 
 __all__ = ["benchmark_training"]
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import logging
+from collections.abc import Callable, Set
 from dataclasses import replace
 from pathlib import Path
 
 from swinviz.checkpoints import load, load_backbone
 from swinviz.cli.common import output_folder
+from swinviz.cli.run_file import read_run, write_run
 from swinviz.data import ADE20K, open_dataset
 from swinviz.devices import PRECISIONS, parse_device
 from swinviz.evaluation import evaluate, evaluate_photos
@@ -24,8 +26,13 @@ from swinviz.training import (
     distributed_context,
     train,
 )
+from swinviz.training.class_weights import WEIGHTINGS, class_weights, count_classes
 from swinviz.training.classes import with_classes
+from swinviz.training.losses import LOSSES
+from swinviz.training.lr_finder import find_lr
+from swinviz.training.recipe import SCHEDULES
 from swinviz.training.tasks import UNPADDED, Task, ade20k_task, finetuning_task, photos_task, scenes_task
+from swinviz.training.trackers import MLflow, WeightsAndBiases
 
 __all__ = ["add_arguments", "run"]
 
@@ -36,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument(
         "data",
+        nargs="?",
         help="scenes, to train from random weights; photos, with --root, to go on from nano; ADE20K's root, "
         "for the published recipe; or a folder with images/ and masks/ (in each training/ and validation/, "
         "if some are held out), to fine-tune",
@@ -47,6 +55,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="for photos: what holds camvid/, stanford/ and labelmefacade/, each with train/ and val/",
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="model, states, log")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="a run.toml, as every run writes one into its folder: data, model and recipe are its own where "
+        "nothing else is said here",
+    )
     parser.add_argument(
         "--model",
         help="what a folder's training starts from: preset, path or hub id (nano); for scenes and ADE20K the "
@@ -65,6 +80,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     recipe.add_argument("--warmup", type=int, dest="warmup_iters", metavar="N", help="steps of warm-up")
     recipe.add_argument("--batch", type=int, dest="batch_size", metavar="N", help="images a step, in all")
     recipe.add_argument("--lr", type=float, dest="learning_rate", metavar="RATE", help="learning rate")
+    recipe.add_argument("--schedule", choices=SCHEDULES, help="fall of the rate after the warm-up")
+    recipe.add_argument("--power", type=float, metavar="P", help="exponent of the schedule poly (0.9)")
+    recipe.add_argument(
+        "--loss",
+        metavar="SUM",
+        help=f'one or a sum, such as "cross_entropy + 0.5*dice", of {", ".join(LOSSES)}',
+    )
+    recipe.add_argument(
+        "--class-weights",
+        metavar="W",
+        help="of cross entropy: inverse (frequency), effective (number of images), or numbers with commas",
+    )
+    recipe.add_argument("--label-smoothing", type=float, metavar="SHARE", help="of cross entropy's target")
+    recipe.add_argument("--clip", type=float, dest="clip_norm", metavar="NORM", help="largest gradient norm")
+    recipe.add_argument(
+        "--layer-decay", type=float, metavar="F", help="of the rate, from a block to the one before"
+    )
+    recipe.add_argument(
+        "--freeze", type=int, dest="frozen_stages", metavar="N", help="stages that are not trained; 0: stem"
+    )
+    recipe.add_argument("--fused", action="store_true", default=None, help="AdamW as one kernel")
     recipe.add_argument(
         "--gradient-accumulation-steps", type=int, metavar="N", help="parts a batch is cut into"
     )
@@ -81,6 +117,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     carried.add_argument(
         "--validate-every", type=int, default=0, metavar="N", help="steps (0: only at the end)"
     )
+    carried.add_argument(
+        "--best-by",
+        default="",
+        metavar="FIGURE",
+        help='keep the best model by this figure of the validation, such as "held-out mIoU"',
+    )
+    carried.add_argument(
+        "--patience", type=int, default=0, metavar="N", help="stop after N validations without a better one"
+    )
+    carried.add_argument(
+        "--find-lr", action="store_true", help="only try growing rates, and draw the losses: DIR/lr.png"
+    )
+    carried.add_argument(
+        "--track", choices=("mlflow", "wandb"), action="append", default=[], help="send the figures there too"
+    )
     carried.add_argument("--activation-checkpointing", action="store_true", help="less memory, more time")
     carried.add_argument("--compile", action="store_true", help="torch.compile: slow start, faster steps")
 
@@ -93,8 +144,13 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if arguments.device:
         parse_device(arguments.device)  # before anything is loaded or written
-    task = _with_changes(_plan(arguments), arguments)
+    filled = read_run(arguments.config, arguments) if arguments.config else set()
+    if arguments.data is None:
+        raise ValueError("give the data to train on, or --config with the run.toml of an earlier run.")
+    task = _with_changes(_plan(arguments), arguments, filled)
     folder = output_folder(arguments.output)
+    if arguments.find_lr:
+        return _find_lr(task, folder, arguments.device)
     options = RunOptions(
         folder=folder,
         save_every=arguments.save_every,
@@ -102,6 +158,8 @@ def run(arguments: argparse.Namespace) -> int:
         workers=arguments.workers,
         activation_checkpointing=arguments.activation_checkpointing,
         compiled=arguments.compile,
+        best_by=arguments.best_by,
+        patience=arguments.patience,
     )
 
     def measure(model: SwinUPerNet) -> dict[str, float]:
@@ -112,13 +170,16 @@ def run(arguments: argparse.Namespace) -> int:
         return {"held-out mIoU": evaluate(model, task.held_out, boundary=False, progress=False).metrics.miou}
 
     with distributed_context(arguments.device) as context:
+        model = task.seeded_model()
+        if context.is_main:
+            write_run(folder / "run.toml", arguments, task.recipe)
         result = train(
-            task.seeded_model(),
+            model,
             task.dataset,
             task.transform,
             task.recipe,
             options,
-            callbacks=_callbacks(folder),
+            callbacks=_callbacks(folder, task.recipe, arguments.track),
             validation=measure,
             context=context,
             loss=task.loss,
@@ -130,6 +191,23 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"stopped and saved after step {result.steps}; the same command goes on from there.")
         return 130
     print(folder / "model.safetensors", *(f"{name} {value:.4f}" for name, value in scores.items()))
+    if result.best is not None and result.best.step >= 0:
+        best = result.best
+        print(folder / "best.safetensors", f"{best.name} {best.value:.4f} at step {best.step}")
+    return 0
+
+
+def _find_lr(task: Task, folder: Path, device: str | None) -> int:
+    """Draw the loss at growing rates, and print the rate at which it falls most steeply."""
+    from swinviz.plots import plot_lr_curve  # matplotlib, which training does without
+
+    with distributed_context(device) as context:
+        curve = find_lr(
+            task.seeded_model(), task.dataset, task.transform, task.recipe, context=context, loss=task.loss
+        )
+        if context.is_main:
+            plot_lr_curve(curve).savefig(folder / "lr.png")
+            print(folder / "lr.png", f"steepest at --lr {curve.suggestion:.1e}")
     return 0
 
 
@@ -189,25 +267,48 @@ def _has_splits(root: str) -> bool:
     return (Path(root) / "images" / "training").is_dir() or (Path(root) / "ADEChallengeData2016").is_dir()
 
 
-def _with_changes(task: Task, arguments: argparse.Namespace) -> Task:
-    """Put the recipe's numbers that were given in place of its own."""
+def _with_changes(task: Task, arguments: argparse.Namespace, filled: Set[str]) -> Task:
+    """Put the recipe's numbers that were given, or filled in from a file, in place of its own."""
     names = Recipe.__dataclass_fields__
     changes = {name: value for name, value in vars(arguments).items() if name in names and value is not None}
+    if isinstance(arguments.class_weights, str):
+        changes["class_weights"] = _class_weights(arguments.class_weights, task)
     steps = changes.get("max_iters", task.recipe.max_iters)
-    if arguments.warmup_iters is None:
-        if task.recipe.warmup_iters >= steps:
-            changes["warmup_iters"] = steps // 10
-    elif arguments.warmup_iters >= steps:
-        raise ValueError(
-            f"--warmup is {arguments.warmup_iters}, but there are {steps} steps in all: choose fewer."
-        )
+    warmup = changes.get("warmup_iters", task.recipe.warmup_iters)
+    if warmup >= steps:
+        if arguments.warmup_iters is not None and "warmup_iters" not in filled:
+            raise ValueError(f"--warmup is {warmup}, but there are {steps} steps in all: choose fewer.")
+        changes["warmup_iters"] = steps // 10
     side = arguments.crop
     transform = replace(task.transform, crop=(side, side)) if side else task.transform
     return replace(task, recipe=replace(task.recipe, **changes), transform=transform)
 
 
-def _callbacks(folder: Path) -> list[Callback]:
+def _class_weights(text: str, task: Task) -> tuple[float, ...]:
+    """Read weights of classes, or count the data's.
+
+    Raises:
+        ValueError: neither a way to weigh nor one number a class.
+    """
+    classes = len(task.dataset.classes)
+    if text in WEIGHTINGS:
+        return class_weights(text, *count_classes(task.dataset, classes))
+    try:
+        weights = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        weights = ()
+    if len(weights) != classes:
+        raise ValueError(
+            f"--class-weights {text!r:.60}: give {classes} numbers joined by commas, one a class, or one of "
+            f"{', '.join(WEIGHTINGS)}."
+        )
+    return weights
+
+
+def _callbacks(folder: Path, recipe: Recipe, trackers: list[str]) -> list[Callback]:
     callbacks: list[Callback] = [ProgressBar(), JsonLines(folder / "log.jsonl")]
+    made: dict[str, Callable[[Path, Recipe], Callback]] = {"mlflow": MLflow, "wandb": WeightsAndBiases}
+    callbacks += [made[name](folder, recipe) for name in dict.fromkeys(trackers)]
     try:
         callbacks.append(TensorBoard(folder / "tensorboard"))
     except ImportError:

@@ -23,6 +23,7 @@ from swinviz.plots.patching import plot_patching_grid, plot_token_patching
 from swinviz.plots.reach import plot_reachability, plot_rollout, plot_share_maps
 from swinviz.plots.segmentation import class_legend, plot_labels
 from swinviz.plots.similarity import plot_similarity
+from swinviz.plots.training import plot_lr_curve
 from swinviz.plots.windows import plot_mask, plot_rectangles, plot_regions, plot_windows
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "plot_labels",
     "plot_level_shares",
     "plot_logit_attribution",
+    "plot_lr_curve",
     "plot_mask",
     "plot_patching_grid",
     "plot_reachability",

@@ -17,8 +17,9 @@ from swinviz.model.config import Color
 from swinviz.plots.style import OKABE_ITO
 from swinviz.segmenter import SwinUPerNet
 from swinviz.training import StepReport
+from swinviz.training.lr_finder import LrCurve
 
-__all__ = ["LivePlot", "plot_run"]
+__all__ = ["LivePlot", "plot_lr_curve", "plot_run"]
 
 Image = NDArray[np.uint8]
 
@@ -172,3 +173,24 @@ def _notebook_display() -> _Display | None:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return _Display() if shell is not None and hasattr(shell, "kernel") else None
+
+
+def plot_lr_curve(curve: LrCurve) -> Figure:
+    """Draw the loss over the learning rate, and the rate at which it falls most steeply.
+
+    >>> curve = LrCurve((1e-3, 1e-2, 1e-1), (2.0, 1.0, 3.0), (2.0, 1.5, 2.5), 1e-2)
+    >>> plot_lr_curve(curve).axes[0].get_xscale()
+    'log'
+    """
+    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+    ax = figure.subplots()
+    ax.plot(curve.rates, curve.losses, color=OKABE_ITO[7], alpha=0.35, linewidth=1, label="loss of a step")
+    ax.plot(curve.rates, curve.smoothed, color=OKABE_ITO[4], label="running mean")
+    ax.axvline(
+        curve.suggestion, color=OKABE_ITO[5], linestyle="--", label=f"steepest: {curve.suggestion:.1e}"
+    )
+    ax.set(xscale="log", xlabel="learning rate", ylabel="loss")
+    low, high = np.percentile(curve.losses, [0, 85])
+    ax.set_ylim(low - 0.05 * (high - low + 0.1), high + 0.4 * (high - low + 0.1))
+    ax.legend(frameon=False)
+    return figure

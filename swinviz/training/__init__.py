@@ -2,8 +2,8 @@
 
     result = train(build("nano", SCENE_CLASSES, SCENE_PALETTE), Scenes("train"), transform, RECIPES["nano"])
 
-`recipe` says what is learned, `stream` from which data, `step` how one step is taken, `loop` what happens
-between steps, `state` how a run is resumed, `watch` how it is watched, `distributed` how devices share it.
+`recipe` says what is learned, `losses` and `optimizer` have its formulas, `stream` the order of the data,
+`step` one step, `loop` what happens between steps, `state` how a run is resumed, `callbacks` what watches it.
 """
 
 from swinviz.distributed import DistributedContext, distributed_context

@@ -21,8 +21,10 @@ from swinviz.devices import GB, peak_memory
 from swinviz.distributed import DistributedContext
 from swinviz.errors import SwinvizError
 from swinviz.segmenter import SwinUPerNet
+from swinviz.training.best import Best
 from swinviz.training.callbacks import Callback, StepReport, batch_miou
-from swinviz.training.recipe import PixelLoss, Recipe, pixel_loss
+from swinviz.training.losses import PixelLoss
+from swinviz.training.recipe import Recipe
 from swinviz.training.state import TrainingState
 from swinviz.training.step import StepResult, TrainStep
 from swinviz.training.stream import Stream, Transform, batches
@@ -47,6 +49,11 @@ class RunOptions:
         workers: processes that load and augment the data.
         activation_checkpointing: compute activations again in the backward pass: less memory, more time.
         compiled: let torch.compile make steps faster, after a minute or more.
+        best_by: figure of the validation by which the best model is kept, as `best.safetensors`.
+        patience: validations without a better one after which the run ends; 0 for never.
+
+    Raises:
+        ValueError: patience, or a best model, without what it is measured by.
     """
 
     folder: Path | None = None
@@ -56,6 +63,12 @@ class RunOptions:
     workers: int = 0
     activation_checkpointing: bool = False
     compiled: bool = False
+    best_by: str = ""
+    patience: int = 0
+
+    def __post_init__(self) -> None:
+        if (self.patience or self.best_by) and not (self.best_by and self.validate_every):
+            raise ValueError("patience and the best model need best_by, and validate_every above 0.")
 
 
 @dataclass(frozen=True)
@@ -66,11 +79,13 @@ class TrainResult:
         model: the trained model, or its moving average if the recipe keeps one, in evaluation mode.
         steps: steps that are done.
         finished: False if a signal stopped the run; started again in its folder, it goes on.
+        best: the best validation, where one was asked for.
     """
 
     model: SwinUPerNet
     steps: int
     finished: bool
+    best: Best | None = None
 
 
 def train(
@@ -83,7 +98,7 @@ def train(
     callbacks: Sequence[Callback] = (),
     validation: Validation | None = None,
     context: DistributedContext | None = None,
-    loss: PixelLoss = pixel_loss,
+    loss: PixelLoss | None = None,
 ) -> TrainResult:
     """Train a model, going on where an earlier run in the same folder stopped.
 
@@ -96,7 +111,8 @@ def train(
         callbacks: told of the run as it goes on.
         validation: measures the model every `options.validate_every` steps, in every process.
         context: the processes that train together; by default this one, on the CPU.
-        loss: what is minimized; with another than cross entropy the batch's mIoU is not reported.
+        loss: what is minimized; by default what the recipe names. With labels that are no classes the
+            batch's mIoU is not reported.
 
     Raises:
         NotANumberError: the loss is infinite or not a number.
@@ -113,7 +129,8 @@ def train(
         compiled=options.compiled,
         loss=loss,
     )
-    state, step = TrainingState(recipe, train_step.parts), 0
+    best = Best(options.best_by, options.patience) if options.best_by else None
+    state, step = TrainingState(recipe, train_step.parts | ({"best": best} if best else {})), 0
     with ExitStack() as stack:
         if options.folder:
             stack.enter_context(_locked(options.folder, context))
@@ -126,7 +143,8 @@ def train(
         stopped = stack.enter_context(_signals())
         tell = stack.enter_context(_calling_back(callbacks if context.is_main else (), step, recipe))
         stopping = False
-        while step < recipe.max_iters and not stopping:
+        exhausted = best is not None and best.exhausted
+        while step < recipe.max_iters and not stopping and not exhausted:
             result = train_step.run(step, loaded)
             step += 1
             if _due(step, options.log_every, recipe):
@@ -134,12 +152,16 @@ def train(
                     _validate(train_step, validation) if _due(step, options.validate_every, recipe) else {}
                 )
                 tell(clock.report(step - 1, result, scores), train_step.average)
+                if best is not None and scores:
+                    if best.update(scores, step - 1):
+                        _save_best(train_step, options.folder)
+                    exhausted = best.exhausted
             stopping = context.any(
                 stopped()
             )  # asked once a step: all stop after the same one, and it is saved
-            if _due(step, options.save_every, recipe) or stopping:
+            if _due(step, options.save_every, recipe) or stopping or exhausted:
                 _save(state, train_step, options.folder, step)
-    return TrainResult(train_step.average.eval(), step, step == recipe.max_iters)
+    return TrainResult(train_step.average.eval(), step, step == recipe.max_iters or exhausted, best)
 
 
 def _due(step: int, every: int, recipe: Recipe) -> bool:
@@ -151,7 +173,7 @@ def _validate(train_step: TrainStep, validation: Validation | None) -> dict[str,
     if validation is None:
         return {}
     scores = validation(train_step.average.eval())
-    train_step.model.train()  # the average may be the model itself
+    train_step.train_mode()  # the average may be the model itself
     return scores
 
 
@@ -166,6 +188,16 @@ def _save(state: TrainingState, train_step: TrainStep, folder: Path | None, step
         log.warning(
             "step %d could not be saved in %s (%s); the state before is still there.", step, folder, error
         )
+
+
+def _save_best(train_step: TrainStep, folder: Path | None) -> None:
+    """Keep the best model so far; a full disk is reported but does not end the run."""
+    if folder is None or not train_step.context.is_main:
+        return
+    try:
+        save(train_step.average, folder / "best.safetensors")
+    except OSError as error:
+        log.warning("the best model could not be saved in %s (%s).", folder, error)
 
 
 class _Clock:
@@ -183,7 +215,7 @@ class _Clock:
             step=step,
             loss=result.loss,
             lr=recipe.lr(step),
-            miou=batch_miou(result.logits, result.labels) if self.train_step.loss is pixel_loss else math.nan,
+            miou=batch_miou(result.logits, result.labels) if self.train_step.labels_are_classes else math.nan,
             images_per_second=images_per_second,
             memory_gb=peak_memory(self.train_step.context.device) / GB,
             scores=scores,

@@ -5,21 +5,20 @@ Source: Liu et al. 2021, section 4.3, and mmsegmentation 0.x, configs/swin/upern
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
 
-from swinviz.data.dataset import IGNORE_INDEX
 from swinviz.devices import PRECISIONS
-from swinviz.segmenter import SwinUPerNet
+from swinviz.training.losses import PixelLoss, make_loss
 
-__all__ = ["RECIPES", "Objective", "PixelLoss", "Recipe", "make_optimizer", "parameter_groups", "pixel_loss"]
+__all__ = ["RECIPES", "SCHEDULES", "Recipe"]
 
-_UNDECAYED = ("norm", "relative_position_bias_table", "absolute_pos_embed")
+SCHEDULES = ("linear", "poly", "cosine", "constant")
+"""Shapes of the rate's fall: 1 - p, (1 - p)^power, (1 + cos(pi p)) / 2 (Loshchilov and Hutter 2017), 1."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +31,19 @@ class Recipe:
         weight_decay: AdamW's, at least 0, for the parameters that `parameter_groups` lets decay.
         warmup_iters: steps over which the rate grows linearly.
         warmup_ratio: share of the rate that step 0 gets.
-        max_iters: steps in all; the rate falls linearly to 0 at this step.
+        max_iters: steps in all; the rate falls to 0 at this step.
+        schedule: shape of the fall: "linear", "poly" (linear to `power`), "cosine" or "constant".
+        power: exponent of "poly", above 0; DeepLab's and mmsegmentation's is 0.9.
         batch_size: images a step, over all devices and all parts of an accumulated step.
+        loss: what is minimized, as `make_loss` reads it: "cross_entropy", "cross_entropy + 0.5*dice", ...
+        class_weights: of cross entropy, one a class; none for equal ones.
+        label_smoothing: share (0 to below 1) of cross entropy's target that goes to all classes alike.
         aux_weight: factor of the auxiliary head's loss.
+        clip_norm: largest norm of all gradients together; 0 leaves them as they are.
+        layer_decay: factor of the rate from each block to the one before it, above 0 to 1.
+        frozen_stages: stages of the backbone, from the first, that are not trained; -1 trains the patch
+            embedding too.
+        fused: run AdamW as one kernel (the same formula, other rounding).
         gradient_accumulation_steps: parts a batch is cut into, one after another, to need less memory.
         precision: "float32", or "bfloat16" or "float16" (with a loss scaler) for mixed precision.
         ema_decay: if above 0, what is saved is a moving average of the weights that keeps this share a step.
@@ -50,11 +59,20 @@ class Recipe:
     warmup_iters: int = 1500
     warmup_ratio: float = 1e-6
     max_iters: int = 160_000
+    schedule: str = "linear"
+    power: float = 0.9
     batch_size: int = 16
+    loss: str = "cross_entropy"
+    class_weights: tuple[float, ...] = ()
+    label_smoothing: float = 0.0
     aux_weight: float = 0.4
     gradient_accumulation_steps: int = 1
     precision: str = "float32"
     ema_decay: float = 0.0
+    clip_norm: float = 0.0
+    layer_decay: float = 1.0
+    frozen_stages: int = -1
+    fused: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -78,21 +96,46 @@ class Recipe:
             raise ValueError(f"precision is {self.precision!r}: choose one of {', '.join(PRECISIONS)}.")
         if not 0.0 <= self.ema_decay < 1.0:
             raise ValueError(f"ema_decay is {self.ema_decay}: choose it from 0 up to, not including, 1.")
+        if self.schedule not in SCHEDULES or not self.power > 0:
+            raise ValueError(
+                f"schedule is {self.schedule!r} of power {self.power}: choose one of {', '.join(SCHEDULES)}, "
+                "and a power above 0."
+            )
+        if not 0.0 <= self.label_smoothing < 1.0 or not 0.0 < self.layer_decay <= 1.0:
+            raise ValueError(
+                f"label_smoothing is {self.label_smoothing} and layer_decay {self.layer_decay}: choose the "
+                "first from 0 up to, not including, 1, the second above 0 up to 1."
+            )
+        if not self.clip_norm >= 0.0 or any(not weight >= 0.0 for weight in self.class_weights):
+            raise ValueError("clip_norm and class_weights must be at least 0: change the one that is not.")
+        self.make_loss()
 
     def lr(self, step: int) -> float:
         """Return the learning rate of a step, counted from 0.
 
-        The linear fall runs from step 0 and the warm-up scales it, so that the rate never quite reaches
+        The fall runs from step 0 and the warm-up scales it, so that the rate never quite reaches
         `learning_rate`. This is mmcv 0.x (mmcv/runner/hooks/lr_updater.py, policy "poly" of power 1 by
         iteration), which the published models were trained with; mmengine starts the fall after the warm-up.
 
         >>> f"{Recipe().lr(0):.3g} {Recipe().lr(1500):.9g} {Recipe().lr(80_000):.3g}"
         '6e-11 5.94375e-05 3e-05'
         """
-        falling = self.learning_rate * (1 - step / self.max_iters)
+        falling = self.learning_rate * self._remaining(step / self.max_iters)
         if step >= self.warmup_iters:
             return falling
         return falling * (1 - (1 - step / self.warmup_iters) * (1 - self.warmup_ratio))
+
+    def _remaining(self, progress: float) -> float:
+        """Share of the rate that is left at a point of the run, 0 to 1."""
+        if self.schedule == "poly":
+            return float((1 - progress) ** self.power)
+        if self.schedule == "cosine":
+            return (1 + math.cos(math.pi * progress)) / 2
+        return 1 - progress if self.schedule == "linear" else 1.0
+
+    def make_loss(self) -> PixelLoss:
+        """Make the loss that the recipe names."""
+        return make_loss(self.loss, class_weights=self.class_weights, label_smoothing=self.label_smoothing)
 
     @property
     def autocast_dtype(self) -> torch.dtype | None:
@@ -136,75 +179,3 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
     }
 )
 """Recipes by name: the published one, nano's, the photographs', and one to fine-tune on a folder."""
-
-
-def pixel_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross entropy, averaged over ALL pixels, ignored ones counting as 0, as mmsegmentation averages it.
-
-    Dividing by the pixels that are not ignored instead would weigh images of one batch differently on two
-    devices than on one, and give NaN for a batch without labels.
-
-    Args:
-        logits: (B, K, H, W).
-        labels: (B, H, W), 0 to K - 1, or 255 for ignored.
-    """
-    total = F.cross_entropy(logits.float(), labels, ignore_index=IGNORE_INDEX, reduction="sum")
-    return total / labels.numel()
-
-
-PixelLoss = Callable[[Tensor, Tensor], Tensor]
-"""Logits (B, K, H, W) and labels (B, H, W) -> a scalar in nats a pixel, averaged over all pixels."""
-
-
-class Objective(nn.Module):
-    """Training objective: the decode head's loss plus `aux_weight` times the auxiliary head's.
-
-    Args:
-        model: trained.
-        aux_weight: factor of the auxiliary head's loss.
-        loss: of the logits of one head.
-    """
-
-    def __init__(self, model: SwinUPerNet, aux_weight: float, loss: PixelLoss = pixel_loss) -> None:
-        super().__init__()
-        self.model = model
-        self.aux_weight = aux_weight
-        self.loss = loss
-
-    def forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the loss (a scalar) and the logits (B, K, H, W) of normalized images (B, 3, H, W)."""
-        logits, aux_logits = self.model.forward_train(images)
-        loss = self.loss(logits, labels)
-        if aux_logits is not None:
-            loss = loss + self.aux_weight * self.loss(aux_logits, labels)
-        return loss, logits.detach()
-
-
-def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Split the parameters into those that decay and those that do not.
-
-    Backbone parameters whose names hold `norm`, `relative_position_bias_table` or `absolute_pos_embed` do not
-    decay. The heads' batch normalization does: its name holds `bn`, and the published recipe left it so.
-
-    Args:
-        model: whose parameters.
-        weight_decay: AdamW's for those that decay, at least 0.
-
-    Returns:
-        Two groups for AdamW, each with the `names` of its `params`.
-    """
-    decayed: dict[str, nn.Parameter] = {}
-    undecayed: dict[str, nn.Parameter] = {}
-    for name, parameter in model.named_parameters():
-        spared = name.startswith("backbone.") and any(part in name for part in _UNDECAYED)
-        (undecayed if spared else decayed)[name] = parameter
-    return [
-        {"params": list(group.values()), "names": list(group), "weight_decay": decay}
-        for group, decay in ((decayed, weight_decay), (undecayed, 0.0))
-    ]
-
-
-def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
-    """Make AdamW over the recipe's parameter groups; the loop sets the rate at every step."""
-    groups = parameter_groups(model, recipe.weight_decay)
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=recipe.betas)

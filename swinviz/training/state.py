@@ -103,11 +103,10 @@ class TrainingState:
         return 0
 
     def _load(self, state: Mapping[str, Any], path: Path) -> None:
-        ours, theirs = asdict(self.recipe), state["recipe"]
+        # What a recipe did not know of yet when the state was written, it left at its default.
+        ours, theirs = asdict(self.recipe), asdict(Recipe()) | dict(state["recipe"])
         changed = [
-            f"{name} {theirs.get(name)} -> {value}"
-            for name, value in ours.items()
-            if value != theirs.get(name)
+            f"{name} {theirs[name]} -> {value}" for name, value in ours.items() if value != theirs[name]
         ]
         if changed:
             raise CheckpointError(
@@ -115,6 +114,8 @@ class TrainingState:
                 "in an empty folder."
             )
         for name, part in self.parts.items():
+            if name == "best" and name not in state:
+                continue  # nobody asked for the best model when the state was written
             try:
                 part.load_state_dict(state[name])
             except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:

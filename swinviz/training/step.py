@@ -19,10 +19,12 @@ from swinviz.model.geometry import WindowGeometry
 from swinviz.model.swin import SwinBlock
 from swinviz.segmenter import SwinUPerNet
 from swinviz.training.batch_norm import synchronize_batch_norm
-from swinviz.training.recipe import Objective, PixelLoss, Recipe, make_optimizer, pixel_loss
+from swinviz.training.losses import PixelLoss, pixel_loss
+from swinviz.training.optimizer import freeze_stages, make_optimizer
+from swinviz.training.recipe import Recipe
 from swinviz.training.stream import TensorSample
 
-__all__ = ["NotANumberError", "StepResult", "TrainStep", "seed_step"]
+__all__ = ["NotANumberError", "Objective", "StepResult", "TrainStep", "seed_step"]
 
 
 class NotANumberError(SwinvizError, ArithmeticError):
@@ -44,6 +46,30 @@ class StepResult:
     labels: Tensor
 
 
+class Objective(nn.Module):
+    """Training objective: the decode head's loss plus `aux_weight` times the auxiliary head's.
+
+    Args:
+        model: trained.
+        aux_weight: factor of the auxiliary head's loss.
+        loss: of the logits of one head.
+    """
+
+    def __init__(self, model: SwinUPerNet, aux_weight: float, loss: PixelLoss = pixel_loss) -> None:
+        super().__init__()
+        self.model = model
+        self.aux_weight = aux_weight
+        self.loss = loss
+
+    def forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the loss (a scalar) and the logits (B, K, H, W) of normalized images (B, 3, H, W)."""
+        logits, aux_logits = self.model.forward_train(images)
+        loss = self.loss(logits, labels)
+        if aux_logits is not None:
+            loss = loss + self.aux_weight * self.loss(aux_logits, labels)
+        return loss, logits.detach()
+
+
 class TrainStep:
     """A model and what its training needs: objective, optimizer, loss scaler, moving average.
 
@@ -53,7 +79,7 @@ class TrainStep:
         context: the processes that train together.
         activation_checkpointing: keep no activations inside the blocks, but compute them again when needed.
         compiled: let torch.compile make it faster.
-        loss: what is minimized.
+        loss: what is minimized; by default what the recipe names.
     """
 
     def __init__(
@@ -64,11 +90,13 @@ class TrainStep:
         *,
         activation_checkpointing: bool = False,
         compiled: bool = False,
-        loss: PixelLoss = pixel_loss,
+        loss: PixelLoss | None = None,
     ) -> None:
-        self.loss = loss
-        self.model = model.to(context.device).train()
+        self.labels_are_classes = loss is None  # a loss of its own may number sets of classes
+        self.loss = loss or recipe.make_loss()
+        self.model = model.to(context.device)
         self.recipe, self.context = recipe, context
+        self.train_mode()
         self.average = copy.deepcopy(model).eval() if recipe.ema_decay else model
         self.optimizer = make_optimizer(model, recipe)
         self.scaler = torch.amp.GradScaler(context.device.type, enabled=recipe.precision == "float16")
@@ -76,11 +104,15 @@ class TrainStep:
             synchronize_batch_norm(model)
         if activation_checkpointing:
             checkpoint_activations(model)
-        self.objective: Any = Objective(model, recipe.aux_weight, loss)
+        self.objective: Any = Objective(model, recipe.aux_weight, self.loss)
         if compiled:
             self.objective = torch.compile(self.objective)
         if context.world_size > 1:
             self.objective = DistributedDataParallel(self.objective)
+
+    def train_mode(self) -> None:
+        """Put the model into training mode, but for its frozen stages."""
+        freeze_stages(self.model.train(), self.recipe.frozen_stages)
 
     @property
     def parts(self) -> dict[str, Any]:
@@ -88,8 +120,13 @@ class TrainStep:
         parts = {"model": self.model, "optimizer": self.optimizer, "scaler": self.scaler}
         return parts | ({"average": self.average} if self.recipe.ema_decay else {})
 
-    def run(self, step: int, batches: Iterator[TensorSample]) -> StepResult:
+    def run(self, step: int, batches: Iterator[TensorSample], lr: float | None = None) -> StepResult:
         """Take step number `step` on the next batches, one for each step of gradient accumulation.
+
+        Args:
+            step: the step, counted from 0.
+            batches: parts of a batch, as many as the recipe accumulates.
+            lr: learning rate; by default the recipe's at this step.
 
         Raises:
             NotANumberError: the loss is not finite; the weights are still those before the step.
@@ -97,7 +134,7 @@ class TrainStep:
         recipe, device, dtype = self.recipe, self.context.device, self.recipe.autocast_dtype
         seed_step(recipe.seed, step, self.context.rank)
         for group in self.optimizer.param_groups:
-            group["lr"] = recipe.lr(step)
+            group["lr"] = (recipe.lr(step) if lr is None else lr) * group["lr_scale"]
         total = torch.zeros((), device=device)
         for _ in range(recipe.gradient_accumulation_steps):
             images, labels, names = next(batches)
@@ -107,6 +144,9 @@ class TrainStep:
             require_finite(loss.detach(), step, names, recipe)
             self.scaler.scale(loss / recipe.gradient_accumulation_steps).backward()
             total += loss.detach() / recipe.gradient_accumulation_steps
+        if recipe.clip_norm:
+            self.scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip_norm)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad()

@@ -17,7 +17,8 @@ from swinviz.data.transforms import Camera, TrainTransform
 from swinviz.presets import Preset, build
 from swinviz.segmenter import SwinUPerNet
 from swinviz.training.classes import with_classes
-from swinviz.training.recipe import RECIPES, PixelLoss, Recipe, pixel_loss
+from swinviz.training.losses import PixelLoss
+from swinviz.training.recipe import RECIPES, Recipe
 from swinviz.training.set_loss import SetLoss
 
 __all__ = ["UNPADDED", "Task", "ade20k_task", "finetuning_task", "photos_task", "scenes_task"]
@@ -36,7 +37,7 @@ class Task:
         transform: their augmentation.
         recipe: how to learn.
         held_out: images and labels to measure with; None where there are none.
-        loss: what is minimized.
+        loss: what is minimized; None for what the recipe names.
         photos: held-out photographs by data set, measured as `evaluate_photos` does.
     """
 
@@ -45,7 +46,7 @@ class Task:
     transform: TrainTransform
     recipe: Recipe
     held_out: LabeledImages | Scenes | None = None
-    loss: PixelLoss = pixel_loss
+    loss: PixelLoss | None = None
     photos: Mapping[str, PhotoDataset] = field(default_factory=lambda: MappingProxyType({}))
 
     def seeded_model(self) -> SwinUPerNet:

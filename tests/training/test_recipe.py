@@ -12,8 +12,9 @@ from swinviz import SwinUPerNet
 from swinviz.model.swin import DropPath
 from swinviz.presets import PRESETS
 from swinviz.training import RECIPES, DistributedContext, Recipe
-from swinviz.training.recipe import Objective, parameter_groups, pixel_loss
-from swinviz.training.step import TrainStep
+from swinviz.training.losses import pixel_loss
+from swinviz.training.optimizer import parameter_groups
+from swinviz.training.step import Objective, TrainStep
 from swinviz.training.stream import TensorSample
 
 # 6e-5, falling linearly to 0 at 160,000, times (during 1,500 steps) 1e-6 growing linearly to 1:
