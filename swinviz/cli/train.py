@@ -141,6 +141,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     Returns:
         0; 130 if a signal stopped the run, which the same command continues.
+
+    Raises:
+        ValueError: there is nothing to train on, or what was asked for cannot be trained.
     """
     if arguments.device:
         parse_device(arguments.device)  # before anything is loaded or written

@@ -53,7 +53,7 @@ def class_weights(
         images: (K,), images that hold each class.
 
     Returns:
-        One weight a class; 1 for a class that never occurs.
+        (K,), factors above 0; 1 for a class that never occurs.
 
     Raises:
         ValueError: another way.

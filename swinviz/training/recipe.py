@@ -36,10 +36,10 @@ class Recipe:
         power: exponent of "poly", above 0; DeepLab's and mmsegmentation's is 0.9.
         batch_size: images a step, over all devices and all parts of an accumulated step.
         loss: what is minimized, as `make_loss` reads it: "cross_entropy", "cross_entropy + 0.5*dice", ...
-        class_weights: of cross entropy, one a class; none for equal ones.
+        class_weights: factors of cross entropy, each at least 0, one a class; none for equal ones.
         label_smoothing: share (0 to below 1) of cross entropy's target that goes to all classes alike.
         aux_weight: factor of the auxiliary head's loss.
-        clip_norm: largest norm of all gradients together; 0 leaves them as they are.
+        clip_norm: largest norm, at least 0, of all gradients together; 0 leaves them as they are.
         layer_decay: factor of the rate from each block to the one before it, above 0 to 1.
         frozen_stages: stages of the backbone, from the first, that are not trained; -1 trains the patch
             embedding too.
