@@ -30,7 +30,7 @@ class LrCurve:
         rates: learning rates, one a step, growing by a constant factor.
         losses: loss of each step, in the loss's own unit.
         smoothed: running mean of the losses, in their unit, without the bias of its start.
-        suggestion: rate, above 0, at which the smoothed loss falls most steeply, which a run may take as its highest.
+        suggestion: rate, above 0, at which the smoothed loss falls most steeply; a run may take it.
     """
 
     rates: tuple[float, ...]
