@@ -112,7 +112,7 @@ def distributed_context(device: torch.device | str | None = None) -> Iterator[Di
 def _join(backend: str) -> None:
     store, rank, world_size = _store()
     # Every meeting has its own names in the store: under the old ones processes that are quick would find the
-    # addresses of the last meeting and wait for ever.
+    # addresses of the last meeting and wait forever.
     fresh = dist.distributed_c10d.PrefixStore(f"meeting {next(_meetings)}", store)
     dist.init_process_group(backend, store=fresh, rank=rank, world_size=world_size)
 

@@ -1,4 +1,4 @@
-"""The errors swinviz raises when something from outside is not as it must be.
+"""Errors raised for invalid input: images, weights, data sets, downloads.
 
 Each message is one sentence that names the thing, says what is wrong with it, and what to do, so that the
 command line and the app can show it as it is.
@@ -18,7 +18,7 @@ __all__ = [
 
 
 class SwinvizError(Exception):
-    """Anything that swinviz refuses; catch it to show its message instead of a traceback."""
+    """Base class of all errors that swinviz raises; catch it to show its message instead of a traceback."""
 
 
 class ImageError(SwinvizError, ValueError):

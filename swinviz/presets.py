@@ -1,8 +1,8 @@
-"""The models that have a name: what each is made of, where its weights are, and what was published about it.
+"""Named models: the shape of each, its weights, and its published figures.
 
 The table is that of mmsegmentation's `configs/swin` (UPerNet, ADE20K, 512x512 crops, batch 16, 160k
-iterations), with the large model that only the hub has, and this project's own, which need
-no network: `nano` and `outdoor`.
+iterations), with the large model that only the hub has, and this project's own, which need no
+network: `nano` and `outdoor`.
 """
 
 from __future__ import annotations

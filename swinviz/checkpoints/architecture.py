@@ -112,7 +112,7 @@ def check_shapes(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, Te
     """Check that a state dict holds exactly the tensors of a model, in their shapes.
 
     Raises:
-        CheckpointError: lists what is missing, unexpected and mis-shaped.
+        CheckpointError: lists what is missing, unexpected and of the wrong shape.
     """
     errors = [
         _list("missing", expected.keys() - found.keys()),

@@ -41,7 +41,7 @@ def check_archive(path: Path) -> None:
         shown = ", ".join(name[:80] for name in names[:3])
         raise CheckpointError(f"it is a zip archive of other things ({shown}), not of weights.")
     if sum(entry.file_size for entry in entries) > size:
-        raise CheckpointError("its contents are larger than the file itself: it is damaged or made to harm.")
+        raise CheckpointError("its contents are larger than the file itself: it is damaged or malicious.")
     stored = all(
         entry.compress_type == zipfile.ZIP_STORED and entry.compress_size == entry.file_size
         for entry in entries
@@ -89,5 +89,5 @@ def _check_as_torch_reads(path: Path, names: list[str], size: int) -> None:
         raise CheckpointError(f"it is damaged ({first_line(error)}): fetch or copy it again.") from error
     if len(records) != len(names) or total > size:
         raise CheckpointError(
-            "torch finds other contents in it than its directory names: it is built to harm"
+            "torch finds other contents in it than its directory names: it looks malicious"
         )

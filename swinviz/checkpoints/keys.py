@@ -37,7 +37,7 @@ class KeyFormat:
 
     Attributes:
         publisher: who writes such files.
-        sign: pattern that tells their keys from the others'.
+        sign: pattern that only their keys match.
         rules: (pattern, replacement) pairs, applied in order to names without their `backbone.` prefix.
         unfolded: whether patch merging takes its inputs channel by channel, as `nn.Unfold` yields them.
     """
@@ -110,7 +110,7 @@ TIMM = KeyFormat(
 
 # The order counts: timm's sign is also found in official files, which have merging in layers 0, 1 and 2.
 KEY_FORMATS = (MMSEGMENTATION, HUB, OFFICIAL, TIMM, OURS)
-"""All that can be read, those that are told apart most surely first."""
+"""All readable formats, the most distinctive first."""
 
 _HEADS: tuple[Rule, ...] = (
     (r"^decode_head\.psp_modules\.(\d{1,4})\.1\.", r"head.ppm.\1."),
@@ -135,10 +135,10 @@ _DROPPED = re.compile(
 
 
 def find_key_format(names: Iterable[str]) -> KeyFormat:
-    """Tell whose names these are.
+    """Recognize the publisher of these names.
 
     Raises:
-        CheckpointError: nobody's that are known, so that the file holds no Swin Transformer.
+        CheckpointError: no known publisher's, so the file holds no Swin Transformer.
     """
     names = list(names)
     for key_format in KEY_FORMATS:
@@ -173,7 +173,7 @@ def translate(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         ours = _our_name(name, key_format)
         if ours in translated:
             raise CheckpointError(
-                f"it has {ours} twice, the second time as {name}: it was put together wrongly."
+                f"it has {ours} twice, the second time as {name}: it was merged incorrectly."
             )
         merging = key_format.unfolded and ".downsample." in ours
         translated[ours] = _refold_merging(tensor) if merging else tensor

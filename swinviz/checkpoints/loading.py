@@ -46,7 +46,7 @@ def load(
             `.bin` or `.safetensors` file, or to a folder that transformers saved; a hub id such as
             "openmmlab/upernet-swin-tiny"; or "auto", the best published model that is in the cache already,
             else outdoor, which comes with the package; it never fetches anything.
-        device: where the model shall be; the CPU by default.
+        device: where the model should be; the CPU by default.
         dtype: floating-point type of the weights; float32 by default.
         progress: whether a download shows a bar.
 

@@ -96,7 +96,7 @@ def _walk(file: BinaryIO) -> None:
             elif not holds:
                 weight = 1
             if weight > _MOST_NESTED * (100 if name == "LIST" else 1) or hashed > _MOST_HASHED:
-                raise CheckpointError("its tuples are nested without end: it is made to harm.")
+                raise CheckpointError("its tuples are nested without end: it looks malicious.")
             stack.extend(_Value(max(weight, 1)) for _ in opcode.stack_after)
         if number > _MOST_OPCODES:
             raise CheckpointError("it holds far more than weights: save its state dict alone.")
@@ -126,4 +126,4 @@ def _checked(name: str) -> str:
 def _check_call(opcode: str, taken: list[_Value]) -> None:
     """Refuse storages that are made by their size instead of being read."""
     if opcode in ("REDUCE", "NEWOBJ", "NEWOBJ_EX") and taken and "Storage" in taken[-1].name:
-        raise CheckpointError("it makes memory instead of reading it: it is made to harm.")
+        raise CheckpointError("it makes memory instead of reading it: it looks malicious.")

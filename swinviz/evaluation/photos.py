@@ -107,7 +107,7 @@ def evaluate_photos(
     Args:
         model: in evaluation mode.
         dataset: photographs and what is measured on them.
-        options: how images are looked at; by default whole, at the model's own scale.
+        options: inference options; by default whole, at the model's own scale.
         limit: take only the first images.
         progress: show a progress bar.
 

@@ -37,7 +37,7 @@ class Report:
         classes: class names.
         counts: the counts that every figure follows from.
         images: one score an image, in the order of the data set.
-        options: how the images were looked at, in words.
+        options: the inference options, in words.
         notes: what was not done as asked.
         seconds: time it took, summed over processes.
         model_seconds: the part of it that was spent from decoded images to labels.

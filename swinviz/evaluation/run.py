@@ -53,7 +53,7 @@ def evaluate(
     Args:
         model: the model; it is put into eval mode meanwhile.
         dataset: images and labels with the model's classes.
-        options: how images are looked at; by default as for the published single-scale figures.
+        options: inference options; by default as for the published single-scale figures.
         boundary: measure boundary IoU too.
         limit: take only the first images of the data set.
         state: folder that progress is kept in; a rerun with the same folder goes on where this one stopped,

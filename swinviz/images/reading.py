@@ -98,7 +98,7 @@ def _open(path: Path) -> BinaryIO:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
             raise ImageError(f"{path.name!r} is a folder, not an image; name a file in it")
-        if not stat.S_ISREG(mode):  # a pipe would wait for ever, /dev/zero would never end
+        if not stat.S_ISREG(mode):  # a pipe would wait forever, /dev/zero would never end
             raise ImageError(f"{path.name!r} is a device or a pipe, not an image file; save the image first")
         if path.stat().st_size > _MOST_BYTES:
             raise ImageError(f"{path.name!r} has more than {_MOST_BYTES // 2**20} MiB; make it smaller")

@@ -60,7 +60,7 @@ def segment(
             own device, in its own floating-point type.
         image: whatever `swinviz.images.read_image` takes.
         config: the classes, their colors, and the scale that images are resized to.
-        options: how the image is looked at; by default as for the published single-scale figures.
+        options: inference options; by default as for the published single-scale figures.
 
     Returns:
         Labels and confidence at the image's own size.

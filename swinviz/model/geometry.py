@@ -253,7 +253,7 @@ Box(top=0, left=40, bottom=8, right=48), Box(top=0, left=0, bottom=8, right=8))
         Padding is not masked: it is attended, as in the published models.
 
         Args:
-            device: where the mask shall be; the CPU by default.
+            device: where the mask should be; the CPU by default.
 
         Returns:
             (nW, N, N) float32; axis 1 is the query.

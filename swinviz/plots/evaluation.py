@@ -156,7 +156,7 @@ def plot_worst_images(
         report: what `evaluate` gave.
         model: the model that was evaluated.
         dataset: the data set that it was evaluated on.
-        options: how images were looked at.
+        options: inference options.
         count: how many images to show.
     """
     worst = report.worst(count)

@@ -87,7 +87,7 @@ def stream(
     Args:
         model: the model; a copy for inference is the quickest.
         source: anything that `find_sources` takes, or several.
-        options: how each picture is looked at.
+        options: inference options.
         batch: pictures of one size that run through the model together; 0 for 1 on a CPU and 8 on a GPU.
             With more than one, pictures may come in another order than they were named; a video's frames do
             not.

@@ -393,7 +393,7 @@ def test_the_widget_answers_by_id_and_reports_errors(model: SwinUPerNet, photo: 
 
     widget.session.run = exhausted  # type: ignore[method-assign, assignment]
     widget._handle(widget, {"id": "c", "name": "segmentation", "args": {}}, [])
-    assert sent[2][0] == {"id": "c", "error": "out of memory"}  # or the viewer would wait for ever
+    assert sent[2][0] == {"id": "c", "error": "out of memory"}  # or the viewer would wait forever
 
 
 def test_a_notebook_page_without_scripts_still_shows_the_picture(

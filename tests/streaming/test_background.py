@@ -71,7 +71,7 @@ def test_an_error_behind_is_raised_by_a_later_put_or_at_the_end() -> None:
 
     def put_many() -> None:
         with WorkBehind(fail, depth=1) as behind:
-            for number in range(100):  # would wait for ever if nobody took them
+            for number in range(100):  # would wait forever if nobody took them
                 behind.put(number)
                 time.sleep(0.002)
             pytest.fail("no error for 100 items")
