@@ -88,6 +88,4 @@ def _check_as_torch_reads(path: Path, names: list[str], size: int) -> None:
     except Exception as error:  # its reader knows only RuntimeError, and pybind adds others
         raise CheckpointError(f"it is damaged ({first_line(error)}): fetch or copy it again.") from error
     if len(records) != len(names) or total > size:
-        raise CheckpointError(
-            "torch finds other contents in it than its directory names: it looks malicious"
-        )
+        raise CheckpointError("torch finds other contents in it than its directory names: it looks malicious")
