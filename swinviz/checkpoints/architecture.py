@@ -79,10 +79,15 @@ def read_heads(
     Raises:
         CheckpointError: there is no decode head, or its shapes are no UPerNet's.
     """
-    if not any(name.startswith("head.") for name in tensors):
+    if not any(name.startswith(("head.", "decode_head.")) for name in tensors):
         raise CheckpointError(
             "it holds a backbone without a segmentation head: "
             "load it with swinviz.load_backbone(), which adds fresh heads to be trained."
+        )
+    if not any(name.startswith("head.ppm.") for name in tensors):
+        raise CheckpointError(
+            "its decode head is no UPerHead, the only one that swinviz has: run it with the program that "
+            "wrote it, or take its backbone with swinviz.load_backbone(), which adds fresh heads."
         )
     num_classes, channels, _, _ = _shape(tensors, "head.classifier.weight", 4)
     grids = _count(tensors, r"^head\.ppm\.(\d+)\.", "pooling grids")

@@ -11,8 +11,10 @@ from torch import Tensor
 
 from swinviz.checkpoints.architecture import check_shapes, check_values
 from swinviz.checkpoints.errors import naming_file
+from swinviz.checkpoints.foreign import refuse_foreign, take_backbone
 from swinviz.checkpoints.keys import translate
 from swinviz.checkpoints.loading import locate
+from swinviz.checkpoints.options import refuse_options
 from swinviz.checkpoints.reading import read
 from swinviz.model.config import ModelConfig
 from swinviz.model.fast import accelerate
@@ -51,7 +53,10 @@ def load_backbone(
     path = locate(source, progress=progress)
     contents = read(path)
     with naming_file(path):
-        tensors = translate(contents.tensors)
+        inside = take_backbone(contents.tensors)
+        refuse_foreign(inside, contents.model_type)
+        tensors = translate(inside)
+        refuse_options(tensors, contents.options, heads=False)
         found = {name: tensor for name, tensor in tensors.items() if name.startswith(_PREFIX)}
         expected = {_PREFIX + name: tensor for name, tensor in model.backbone.state_dict().items()}
         fresh = [name for name in expected if name.startswith("backbone.norms.") and name not in found]

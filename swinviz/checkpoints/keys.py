@@ -25,6 +25,7 @@ __all__ = [
     "TIMM",
     "KeyFormat",
     "find_key_format",
+    "has_swin_names",
     "translate",
 ]
 
@@ -89,6 +90,7 @@ HUB = KeyFormat(
         (r"\.intermediate\.dense\.", ".mlp.fc1."),
         (r"\.output\.dense\.", ".mlp.fc2."),
         (r"^hidden_states_norms\.stage(\d)\.", _one_less("norms.", ".")),
+        (r"^hidden_states_norms\.(\d)\.", r"norms.\1."),  # under MaskFormer
     ),
 )
 """Of the hub's transformers."""
@@ -134,6 +136,11 @@ _DROPPED = re.compile(
 )
 
 
+def has_swin_names(names: Iterable[str]) -> bool:
+    """Tell whether any of these names are a Swin Transformer's, in any key format."""
+    return any(re.search(kind.sign, _plain(name)) for name in names for kind in KEY_FORMATS)
+
+
 def find_key_format(names: Iterable[str]) -> KeyFormat:
     """Recognize the publisher of these names.
 
@@ -164,7 +171,7 @@ def translate(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Raises:
         CheckpointError: unknown key format, or two tensors that are the same part of the model.
     """
-    tensors = {re.sub(r"^module\.", "", name): tensor for name, tensor in tensors.items()}
+    tensors = {_plain(name): tensor for name, tensor in tensors.items()}
     key_format = find_key_format(tensors)
     translated: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
@@ -178,6 +185,11 @@ def translate(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         merging = key_format.unfolded and ".downsample." in ours
         translated[ours] = _refold_merging(tensor) if merging else tensor
     return _join_qkv(translated)
+
+
+def _plain(name: str) -> str:
+    """Take away what wrappers add: DataParallel's prefix, and the flat names of timm's `features_only`."""
+    return re.sub(r"^((?:backbone\.)?layers)_(?=\d)", r"\1.", re.sub(r"^module\.", "", name))
 
 
 def _our_name(name: str, key_format: KeyFormat) -> str:

@@ -15,8 +15,10 @@ from swinviz.checkpoints.architecture import build_from_state_dict, read_backbon
 from swinviz.checkpoints.cache import cache_folder, find_cached, packaged_weights
 from swinviz.checkpoints.download import Published, fetch, is_intact
 from swinviz.checkpoints.errors import naming_file
+from swinviz.checkpoints.foreign import refuse_foreign
 from swinviz.checkpoints.hub import cached_on_hub, fetch_from_hub
 from swinviz.checkpoints.keys import translate
+from swinviz.checkpoints.options import refuse_options
 from swinviz.checkpoints.reading import Contents, read
 from swinviz.errors import CheckpointError
 from swinviz.files import is_there
@@ -61,7 +63,9 @@ def load(
     path = locate(name, progress=progress)
     contents = read(path)
     with naming_file(path):
+        refuse_foreign(contents.tensors, contents.model_type)
         tensors = translate(contents.tensors)
+        refuse_options(tensors, contents.options)
         model = build_from_state_dict(contents.config or _deduce_config(tensors, contents), tensors)
     return model.to(device=device, dtype=dtype or torch.float32).eval()
 
@@ -136,6 +140,11 @@ def _deduce_config(tensors: dict[str, Tensor], contents: Contents) -> ModelConfi
     backbone = read_backbone(tensors)
     num_classes, head = read_heads(tensors, backbone, contents.pool_scales)
     classes, palette = contents.classes, contents.palette
+    if num_classes == 1 and len(classes) == 2:
+        raise CheckpointError(
+            "it decides between two classes with one logit (out_channels=1), which swinviz does not do: "
+            "train it with one logit a class."
+        )
     if len(classes) != num_classes:
         if classes:
             logger.warning("The file names %d classes but decides among %d.", len(classes), num_classes)

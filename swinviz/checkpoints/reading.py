@@ -6,8 +6,9 @@ Nothing in a file is trusted: pickles are read by `unpickle`, and shapes are com
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,14 @@ from torch import Tensor
 
 from swinviz.checkpoints.errors import first_line, naming_file, printable
 from swinviz.checkpoints.metadata import METADATA_KEY, decode_config, parse_names, parse_palette
-from swinviz.checkpoints.pickles import unpickle
+from swinviz.checkpoints.options import PublishedOptions, from_hub_config, from_mmsegmentation
+from swinviz.checkpoints.pickles import plain_arrays, unpickle
 from swinviz.errors import CheckpointError
 from swinviz.model.config import Color, ModelConfig
 
 __all__ = ["Contents", "read"]
+
+logger = logging.getLogger(__name__)
 
 _WHERE_WEIGHTS_ARE = ("state_dict", "model", "module")
 _LONGEST_NAME = 300
@@ -37,6 +41,8 @@ class Contents:
         palette: one RGB color (0..255) a class, empty where the file has none.
         pool_scales: sides of the pooling grids, empty where the file does not tell.
         config: the whole configuration, in files that swinviz wrote.
+        model_type: what transformers' config.json beside the weights calls the model, empty without one.
+        options: what the publisher's configuration says that no tensor shows.
     """
 
     tensors: dict[str, Tensor]
@@ -44,6 +50,8 @@ class Contents:
     palette: tuple[Color, ...] = ()
     pool_scales: tuple[int, ...] = ()
     config: ModelConfig | None = None
+    model_type: str = ""
+    options: PublishedOptions = field(default_factory=PublishedOptions)
 
 
 def read(path: Path) -> Contents:
@@ -107,8 +115,11 @@ def _read_pickle(path: Path) -> Contents:
     loaded = _plain(unpickle(path))
     if loaded is None:
         raise CheckpointError("it holds no named weights.")
-    classes, palette = _named_classes(_plain(loaded.get("meta")) or {})
-    return Contents(_find_tensors(loaded), classes, palette)
+    meta = _plain(loaded.get("meta")) or {}
+    classes, palette = _named_classes(meta)
+    text = meta.get("cfg", meta.get("config"))  # of version 1.x, of 0.x
+    options = from_mmsegmentation(text) if isinstance(text, str) else PublishedOptions()
+    return Contents(_find_tensors(loaded), classes, palette, options.pool_scales, options=options)
 
 
 def _plain(loaded: object) -> dict[Any, Any] | None:
@@ -143,11 +154,15 @@ def _named_classes(meta: dict[Any, Any]) -> tuple[tuple[str, ...], tuple[Color, 
     meta = {name.lower(): value for name, value in meta.items() if isinstance(name, str)}
     if (inner := _plain(meta.get("dataset_meta"))) is not None:
         meta = {name.lower(): value for name, value in inner.items() if isinstance(name, str)}
-    names: tuple[str, ...] = ()
     try:
-        names = parse_names(meta.get("classes"))
-        return names, parse_palette(meta.get("palette"), len(names))
+        names = parse_names(plain_arrays(meta.get("classes")))
     except CheckpointError:
+        return (), ()
+    try:
+        return names, parse_palette(plain_arrays(meta.get("palette")), len(names))
+    except CheckpointError as error:
+        if meta.get("palette") is not None:
+            logger.warning("The file's colors cannot be used (%s), so others are made up.", error)
         return names, ()
 
 
@@ -155,6 +170,7 @@ def _with_hub_config(contents: Contents, path: Path) -> Contents:
     """Add the class names and grid sizes of the config.json that transformers writes beside its weights."""
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
+        model_type = str(config.get("model_type", ""))
         labels = {int(index): label for index, label in config.get("id2label", {}).items()}
         classes = parse_names([labels[index] for index in sorted(labels)])
         scales = tuple(int(scale) for scale in config.get("pool_scales", ()))
@@ -162,9 +178,10 @@ def _with_hub_config(contents: Contents, path: Path) -> Contents:
         raise CheckpointError(
             printable(f"The file {path} beside the weights is damaged ({first_line(error)}): fetch it again.")
         ) from error
-    if config.get("model_type") != "upernet":
-        return contents
-    return replace(contents, classes=classes, pool_scales=scales)
+    if model_type != "upernet":
+        return replace(contents, model_type=model_type)
+    options = from_hub_config(config)
+    return replace(contents, classes=classes, pool_scales=scales, model_type=model_type, options=options)
 
 
 def _check_tensors(tensors: Mapping[str, Tensor]) -> None:

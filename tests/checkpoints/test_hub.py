@@ -29,6 +29,7 @@ from swinviz.checkpoints.hub import cached_on_hub, fetch_from_hub
 from swinviz.errors import CheckpointError, DownloadError
 from swinviz.model import config as ours
 from swinviz.model.fast import accelerate
+from swinviz.presets import PRESETS
 
 STAGES = ["stage1", "stage2", "stage3", "stage4"]
 
@@ -126,6 +127,31 @@ def test_logits_of_the_true_tiny_shapes_equal_those_of_transformers(
     model = load(tmp_path)
     for size in sizes:
         assert difference(theirs, model, *size) < 1e-4
+
+
+@pytest.mark.parametrize("narrow", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["swin-s", "swin-l"])
+def test_the_small_and_the_large_model_of_the_hub_load_with_equal_logits(
+    tmp_path: Path, name: str, narrow: bool
+) -> None:
+    # As the config.json of openmmlab/upernet-swin-small and -large says; narrow ones keep depth and window.
+    width, heads, window = {"swin-s": (96, [3, 6, 12, 24], 7), "swin-l": (192, [6, 12, 24, 48], 12)}[name]
+    theirs = upernet(
+        window,
+        embed_dim=2 * heads[0] if narrow else width,
+        depths=[2, 2, 18, 2],
+        num_heads=heads,
+        hidden_size=16 if narrow else 512,
+        auxiliary_channels=8 if narrow else 256,
+        num_labels=150,
+    )
+    theirs.save_pretrained(tmp_path)
+    model = load(tmp_path)
+    if not narrow:
+        preset = PRESETS[name]
+        assert sum(weight.numel() for weight in model.parameters()) == preset.parameters
+        assert model.config.backbone == preset.backbone
+    assert difference(theirs, model, 130, 171) < 1e-4
 
 
 def test_pickled_weights_of_the_hub_load_as_well(tmp_path: Path) -> None:
