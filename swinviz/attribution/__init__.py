@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+from swinviz.attribution.explanations import explanations
 from swinviz.attribution.gradients import Cam, class_activation
+from swinviz.attribution.imputation import linear_imputation
 from swinviz.attribution.local import bounding_box, decode_box, fusion_shares
 from swinviz.attribution.logit_attribution import LogitAttribution, decoder_logit_attribution, level_shares
 from swinviz.attribution.receptive_field import effective_receptive_field
 from swinviz.attribution.relevance import attention_relevance
 from swinviz.attribution.targets import chosen_class, pixel_weights, target_logit, weights_on_map
+from swinviz.attribution.trust import MEASURES, Trust, TrustOptions, cell_order, trust_curves
+from swinviz.attribution.trust_table import TrustRow, TrustTable, disc, trust_table
 
 __all__ = [
+    "MEASURES",
     "Cam",
     "LogitAttribution",
+    "Trust",
+    "TrustOptions",
+    "TrustRow",
+    "TrustTable",
     "attention_relevance",
     "bounding_box",
+    "cell_order",
     "chosen_class",
     "class_activation",
     "decode_box",
     "decoder_logit_attribution",
+    "disc",
     "effective_receptive_field",
+    "explanations",
     "fusion_shares",
     "level_shares",
+    "linear_imputation",
     "pixel_weights",
     "target_logit",
+    "trust_curves",
+    "trust_table",
     "weights_on_map",
 ]

@@ -15,7 +15,7 @@ from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["Cam", "CamMethod", "class_activation"]
 
-CamMethod = Literal["grad-cam", "grad-cam++", "hires-cam"]
+CamMethod = Literal["grad-cam", "grad-cam++", "hires-cam", "layer-cam", "eigen-cam", "seg-eigen-cam"]
 """Ways of joining gradients and activations; `class_activation` tells them apart."""
 
 
@@ -25,7 +25,8 @@ class Cam:
 
     Attributes:
         map: (h, w) at the layer's resolution. For "hires-cam" signed, in logits: what each place adds to
-            first order; for the others not negative, in units of their own.
+            first order; for "eigen-cam" and "seg-eigen-cam" signed, in units of their own; for the others
+            not negative, in units of their own.
         class_index: the class.
         logit: its logit, averaged over the place.
         layer: name of the hook point.
@@ -37,6 +38,11 @@ class Cam:
     logit: float
     layer: str
     method: CamMethod
+
+    @property
+    def signed(self) -> bool:
+        """True where the map may be negative."""
+        return self.method in ("hires-cam", "eigen-cam", "seg-eigen-cam")
 
 
 def class_activation(
@@ -61,7 +67,10 @@ def class_activation(
         method: "grad-cam" weighs channels by their mean gradient (Selvaraju et al. 2017; for segmentation,
             Vinogradova et al. 2020); "grad-cam++" by a mean that counts each place alike (Chattopadhay et al.
             2018); "hires-cam" multiplies place by place, which shows what the model used (Draelos and Carin
-            2020).
+            2020); "layer-cam" weighs place by place by positive gradients (Jiang et al. 2021, equation 5);
+            "eigen-cam" projects activations on their first principal axis, whatever the class (Muhammad and
+            Yeasin 2020, centered here, as pytorch-grad-cam does); "seg-eigen-cam" does so with activations
+            times absolute gradients (Chung and Ying 2025, equation 10).
         batch: which image of the batch.
 
     Returns:
@@ -102,6 +111,12 @@ def _join(activation: Tensor, gradient: Tensor, method: CamMethod) -> Tensor:
     """(C, h, w) twice -> (h, w)."""
     if method == "hires-cam":
         return (activation * gradient).sum(dim=0)
+    if method == "layer-cam":
+        return (activation * gradient.relu()).sum(dim=0).relu()
+    if method == "eigen-cam":
+        return _principal(activation)
+    if method == "seg-eigen-cam":
+        return _principal(activation * gradient.abs())
     if method == "grad-cam":
         channels = gradient.mean(dim=(1, 2))
     else:
@@ -111,3 +126,17 @@ def _join(activation: Tensor, gradient: Tensor, method: CamMethod) -> Tensor:
         alphas = torch.where(spread != 0, gradient**2 / spread.where(spread != 0, torch.ones_like(spread)), 0)
         channels = (alphas * gradient.relu()).sum(dim=(1, 2))
     return torch.einsum("c,chw->hw", channels, activation).relu()
+
+
+def _principal(values: Tensor) -> Tensor:
+    """(C, h, w) -> (h, w): projection on the first principal axis of the places' vectors.
+
+    An axis has no sign of its own: the map's value farthest from 0 is made positive (Chung and Ying 2025,
+    equation 13).
+    """
+    places = values.flatten(1).t()  # h*w C
+    centered = places - places.mean(dim=0)
+    projected = centered @ torch.linalg.svd(centered, full_matrices=False).Vh[0]
+    if projected.max() < -projected.min():
+        projected = -projected
+    return projected.view(values.shape[1:])

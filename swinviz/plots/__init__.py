@@ -24,6 +24,7 @@ from swinviz.plots.reach import plot_reachability, plot_rollout, plot_share_maps
 from swinviz.plots.segmentation import class_legend, plot_labels
 from swinviz.plots.similarity import plot_similarity
 from swinviz.plots.training import plot_lr_curve
+from swinviz.plots.trust import plot_explanations, plot_trust, plot_trust_table
 from swinviz.plots.windows import plot_mask, plot_rectangles, plot_regions, plot_windows
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "plot_comparison",
     "plot_confusion",
     "plot_decomposition",
+    "plot_explanations",
     "plot_heads",
     "plot_iou_changes",
     "plot_labels",
@@ -55,6 +57,8 @@ __all__ = [
     "plot_similarity",
     "plot_statistics",
     "plot_token_patching",
+    "plot_trust",
+    "plot_trust_table",
     "plot_windows",
     "plot_worst_images",
     "show",

@@ -148,7 +148,7 @@ def plot_cam(image: ArrayLike, cam: Cam, classes: Sequence[str], *, pixel: Pixel
     array = np.asarray(image)
     size = (array.shape[0], array.shape[1])
     values = cam.map.cpu().numpy()
-    signed = cam.method == "hires-cam"
+    signed = cam.signed
     reach = float(np.abs(values).max()) or 1.0
     figure, axes = style.panels(2, size=3.6, aspect=size[0] / size[1])
     style.show_image(axes[0], array)
@@ -164,7 +164,8 @@ def plot_cam(image: ArrayLike, cam: Cam, classes: Sequence[str], *, pixel: Pixel
     for ax in axes:
         if pixel is not None:
             style.mark_pixel(ax, *pixel)
-    style.color_bar(figure, drawn, axes[1], "logits per place" if signed else "gradient × activation")
+    unit = {"hires-cam": "logits per place", "eigen-cam": "first principal component"}
+    style.color_bar(figure, drawn, axes[1], unit.get(cam.method, "gradient × activation"))
     style.caption(
         figure,
         f"{cam.method} at {cam.layer} ({values.shape[0]}×{values.shape[1]}) for class "

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from swinviz import plots
 from swinviz.attention import attention_to_image
+from swinviz.attribution import MEASURES, Trust, TrustTable
 from swinviz.features import SimilarityMap
 from swinviz.interventions import PatchingGrid, TokenPatching
 from swinviz.model.geometry import WindowGeometry
@@ -89,3 +90,30 @@ def test_a_token_patching_figure_says_block_window_and_what_was_patched(image: n
     assert_says(
         figure, "a.jpg", "block 0.1, window 0", "output of head 2", "y=20, x=20", "change of the logit"
     )
+
+
+def test_trust_figures_say_class_place_cells_and_chance(image: np.ndarray) -> None:
+    curves = {measure: torch.rand(4).double() for measure in MEASURES}
+    chance = {measure: torch.rand(3, 4).double() for measure in MEASURES}
+    names = [f"way {number}" for number in range(12)]
+    trust = Trust(dict.fromkeys(names, curves), chance, torch.arange(4) / 4, 0.875, 1, (3, 4))
+    figure = plots.plot_trust(trust, ("sky", "sea"), picture="a.jpg")
+    assert_says(figure, "lower is better", "imputed first", "“sea” at y=3, x=4", "a.jpg", "0.88", "16×16")
+    assert [entry.get_text() for entry in figure.legends[0].get_texts()] == ["random", *names]
+    band = figure.axes[0].collections[0].get_paths()[0].vertices[:, 1]
+    assert band.min() == pytest.approx(float(chance["deletion"].min()))
+    figure = plots.plot_explanations(
+        image, {"rollout": torch.rand(30, 45)}, pixel=(3, 4), what="a.jpg, “sea”"
+    )
+    assert_says(figure, "rollout", "a.jpg, “sea”", "normalized by itself", "lowest to its highest")
+    places = [
+        {
+            "a": dict.fromkeys(("deletion", "insertion", "road"), value),
+            "random": dict.fromkeys(("deletion", "insertion", "road"), 0.5),
+        }
+        for value in (0.6, 0.7, 0.9)
+    ]
+    figure = plots.plot_trust_table(TrustTable(tuple(places), (0, 0, 1), (1.0, 1.0, 1.0)), what="val")
+    assert_says(figure, "val; 3 places of 2 pictures", "advantage over random", "ROAD", "two standard errors")
+    drawn = [list(line.get_xdata()) for line in figure.axes[0].lines]
+    assert drawn[0] == pytest.approx([-0.1, -0.2, -0.4])
