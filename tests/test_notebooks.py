@@ -1,26 +1,33 @@
-"""The course keeps its form; that every notebook runs, and that its claims hold, is nbval's part."""
+"""The course keeps its form, and its solutions run; nbval runs the notebooks, which assert their claims."""
 
 from __future__ import annotations
 
 import ast
+import copy
+import importlib.util
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
-LONGEST_FUNCTION = 12  # lines
-MOST_FUNCTIONS = 4
+FIRST_EDITION = {"06_training", "07_evaluation", "08_interventions", "09_your_data"}  # to be rewritten
 WIDGET = re.compile(r"ipywidgets\.interactive\(|swinviz\.explore\(")
+DIRECTIVES = re.compile(r"NBVAL|fmt: |noqa|type: ignore")
 
 Cell = dict[str, Any]
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
 def notebook(request: pytest.FixtureRequest) -> dict[str, Any]:
+    if request.param.stem in FIRST_EDITION:
+        pytest.skip("first edition")
     return json.loads(request.param.read_text(encoding="utf-8"))
 
 
@@ -37,13 +44,24 @@ def code_of(cell: Cell) -> ast.Module:
     return ast.parse("\n".join("" if line.startswith(("%", "!")) else line for line in lines))
 
 
-def functions(notebook: dict[str, Any]) -> list[ast.FunctionDef]:
-    trees = [code_of(cell) for cell in cells(notebook, "code")]
-    return [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+def calls(notebook: dict[str, Any], name: str) -> list[ast.Call]:
+    """All calls of a function by its bare name."""
+    nodes = (node for cell in cells(notebook, "code") for node in ast.walk(code_of(cell)))
+    return [
+        node
+        for node in nodes
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
+    ]
+
+
+def solutions(notebook: dict[str, Any]) -> list[str]:
+    text = "\n".join(source(cell) for cell in cells(notebook, "markdown"))
+    return re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
 
 
 def test_the_course_is_numbered_without_a_gap() -> None:
-    assert [int(path.stem[:2]) for path in NOTEBOOKS] == list(range(1, 9))
+    assert [int(path.stem[:2]) for path in NOTEBOOKS] == list(range(1, len(NOTEBOOKS) + 1))
+    assert len(NOTEBOOKS) >= 9
 
 
 def test_no_output_is_stored(notebook: dict[str, Any]) -> None:
@@ -70,15 +88,32 @@ def test_the_kernel_is_named_for_every_machine(notebook: dict[str, Any]) -> None
 
 
 def test_it_is_short_enough_to_finish(notebook: dict[str, Any]) -> None:
-    assert 10 <= len(notebook["cells"]) <= 25
+    assert 10 <= len(notebook["cells"]) <= 45
 
 
 def test_it_begins_with_what_the_reader_will_be_able_to_answer(notebook: dict[str, Any]) -> None:
     first = source(notebook["cells"][0])
-    assert re.match(r"# \d · \w", first)
+    assert re.match(r"# \d+ · \w", first)
     assert "At the end you will be able to answer:" in first
     assert 3 <= first.count("\n- ") <= 5
     assert first.count("](https://") >= 1, "sources are linked"
+
+
+def test_all_begin_with_one_and_the_same_cell_that_fetches_the_package_where_it_is_missing() -> None:
+    first = {source(cells(json.loads(path.read_text(encoding="utf-8")), "code")[0]) for path in NOTEBOOKS}
+    assert len(first) == 1
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_package_is_fetched_only_where_it_is_missing(
+    there: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = source(cells(json.loads(NOTEBOOKS[0].read_text(encoding="utf-8")), "code")[0])
+    run: list[list[str]] = []
+    monkeypatch.setattr(subprocess, "run", lambda command, check: run.append(command))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object() if there else None)
+    exec(code, {})  # noqa: S102  # our own notebook
+    assert [command[1:4] for command in run] == ([] if there else [["-m", "pip", "install"]])
 
 
 def test_one_constant_changes_the_model(notebook: dict[str, Any]) -> None:
@@ -86,8 +121,31 @@ def test_one_constant_changes_the_model(notebook: dict[str, Any]) -> None:
     assert sum(line.startswith("MODEL") for line in setting) == 1
 
 
+def test_it_shows_where_in_the_model_the_reader_is(notebook: dict[str, Any]) -> None:
+    assert any(
+        keyword.arg == "here" for call in calls(notebook, "plot_architecture") for keyword in call.keywords
+    )
+
+
 def test_it_has_a_widget(notebook: dict[str, Any]) -> None:
     assert any(WIDGET.search(source(cell)) for cell in cells(notebook, "code"))
+
+
+def test_every_figure_that_is_shown_has_a_description(notebook: dict[str, Any]) -> None:
+    shown = calls(notebook, "show")
+    assert len(shown) >= 3
+    for call in shown:
+        assert len(call.args) == 2, "show(figure, description)"
+        words = [node.value for node in ast.walk(call.args[1]) if isinstance(node, ast.Constant)]
+        assert len(" ".join(str(word) for word in words).split()) >= 4
+    last = [code_of(cell).body[-1] for cell in cells(notebook, "code")]
+    bare = [ast.unparse(node) for node in last if isinstance(node, ast.Expr)]
+    assert not [code for code in bare if code.startswith("plot_")], "shown without a description"
+
+
+def test_no_directive_to_a_tool_is_on_the_page(notebook: dict[str, Any]) -> None:
+    for cell in notebook["cells"]:
+        assert not DIRECTIVES.search(source(cell)), source(cell)
 
 
 def test_its_exercises_hide_their_solutions(notebook: dict[str, Any]) -> None:
@@ -106,19 +164,22 @@ def test_it_ends_with_checks_that_can_fail(notebook: dict[str, Any]) -> None:
     assert not any(isinstance(check.test, ast.Constant) for check in asserts)
 
 
-def test_the_logic_stays_in_the_package(notebook: dict[str, Any]) -> None:
-    named = [node for cell in cells(notebook, "code") for node in code_of(cell).body]
-    assert sum(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in named) <= MOST_FUNCTIONS
-    for function in functions(notebook):
-        assert function.end_lineno is not None
-        length = function.end_lineno - function.lineno + 1
-        assert length <= LONGEST_FUNCTION, f"{function.name} has {length} lines"
-
-
 def test_solutions_are_python(notebook: dict[str, Any]) -> None:
-    for cell in cells(notebook, "markdown"):
-        for block in re.findall(r"```python\n(.*?)```", source(cell), flags=re.DOTALL):
-            ast.parse(block)
+    assert solutions(notebook)
+    for block in solutions(notebook):
+        ast.parse(block)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_solutions_run(path: Path) -> None:
+    stored = nbformat.read(path, as_version=4)
+    run = copy.deepcopy(stored)
+    run.cells = [cell for cell in stored.cells if cell.cell_type == "code"]
+    run.cells += [
+        nbformat.v4.new_code_cell(block) for block in solutions(json.loads(path.read_text("utf-8")))
+    ]
+    NotebookClient(run, timeout=600, kernel_name="python3").execute(cwd=str(FOLDER))
 
 
 def test_the_table_of_the_course_lists_every_notebook() -> None:

@@ -37,8 +37,8 @@ __all__ = [
 HEAT = "viridis"
 """Color map of amounts from 0 up."""
 
-DIVERGING = "PuOr"
-"""Color map of signed amounts, centerd on 0."""
+DIVERGING = "PuOr_r"
+"""Color map of signed amounts, centered on 0: positive is orange, as in the explorer, negative purple."""
 
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
 """Colors of categories that the color-blind tell apart (Okabe and Ito 2008)."""

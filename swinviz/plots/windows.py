@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
-from swinviz.model.geometry import WindowGeometry
+from swinviz.model.geometry import Box, WindowGeometry
 from swinviz.plots import style
 
 __all__ = ["plot_mask", "plot_rectangles", "plot_regions", "plot_windows", "show_extent"]
@@ -41,8 +41,8 @@ def show_extent(ax: Axes, geometry: WindowGeometry, size: tuple[int, int]) -> No
 def plot_windows(image: ArrayLike, geometry: WindowGeometry) -> Figure:
     """Draw the windows of a block on the image, each in its true place.
 
-    Windows that the shift wrapped around the border are drawn in one color in all their parts; the hatched
-    margin is padding.
+    Windows that the shift wrapped around the border are colored, and all their parts carry the window's number,
+    because six colors have to do for all of them; the hatched margin is padding.
 
     Args:
         image: (h, w, 3), the model's input as a picture.
@@ -65,13 +65,15 @@ def plot_windows(image: ArrayLike, geometry: WindowGeometry) -> Figure:
         wrapped = len(boxes) > 1
         color = style.OKABE_ITO[1 + window % 6] if wrapped else "white"
         style.draw_boxes(ax, boxes, color, fill=0.3 if wrapped else 0.0)
+        if wrapped:
+            _number(ax, boxes, window, fontsize=6)
     kind = f"shifted by {geometry.shift_size} tokens" if geometry.shift_size else "not shifted"
     style.caption(
         figure,
         f"{geometry.num_windows} windows of {geometry.window_size}×{geometry.window_size} tokens, {kind}; "
         f"1 token = {geometry.stride}×{geometry.stride} pixels\nmap {geometry.height}×{geometry.width} "
         f"tokens, padded to {geometry.padded_height}×{geometry.padded_width} (hatched)"
-        + ("; colored: wrapped around the border" if geometry.shift_size else ""),
+        + ("; colored: wrapped around the border, one number = one window" if geometry.shift_size else ""),
     )
     return figure
 
@@ -104,22 +106,20 @@ def plot_rectangles(image: ArrayLike, geometry: WindowGeometry, windows: Sequenc
         color = style.OKABE_ITO[place % 7]
         boxes = geometry.rectangles(window)
         style.draw_boxes(ax, boxes, color, fill=0.35)
-        for box in boxes:
-            ax.text(
-                (box.left + box.right) / 2,
-                (box.top + box.bottom) / 2,
-                str(window),
-                ha="center",
-                va="center",
-                fontsize=8,
-                bbox=LABEL,
-            )
+        _number(ax, boxes, window, fontsize=8)
     style.caption(
         figure,
         f"windows {', '.join(map(str, windows))} of {geometry.num_windows}, shift {geometry.shift_size} "
         "tokens; parts with one number are one window; hatched: padding",
     )
     return figure
+
+
+def _number(ax: Axes, boxes: Iterable[Box], window: int, *, fontsize: float) -> None:
+    """Write a window's number into each of its parts."""
+    for box in boxes:
+        middle = (box.left + box.right) / 2, (box.top + box.bottom) / 2
+        ax.text(*middle, str(window), ha="center", va="center", fontsize=fontsize, bbox=LABEL)
 
 
 def plot_regions(geometry: WindowGeometry) -> Figure:

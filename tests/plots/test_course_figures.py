@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
 import pytest
-from matplotlib.colors import same_color, to_rgb
+from matplotlib import colormaps
+from matplotlib.colors import same_color, to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from swinviz.interventions import Comparison, EditResult
 from swinviz.plots import plot_architecture, plot_block, plot_comparison, plot_labels, show
 from swinviz.plots.architecture import PARTS
-from swinviz.plots.style import ACCENT
+from swinviz.plots.style import ACCENT, DIVERGING
 from swinviz.presets import PRESETS
 
 PALETTE = ((6, 230, 230), (255, 0, 0), (0, 0, 255))
@@ -104,3 +107,11 @@ def test_a_shown_figure_carries_its_description(monkeypatch: pytest.MonkeyPatch)
     assert metadata["image/png"]["alt"] == "A Swin block."
     with pytest.raises(ValueError, match="description"):
         show(plot_block(), " ")
+
+
+def test_signs_have_the_colors_that_the_explorer_gives_them() -> None:
+    script = (files("swinviz") / "explorer" / "static" / "colors.js").read_text(encoding="utf-8")
+    points = re.search(r'PURPLE_ORANGE = "([0-9a-f]+)"', script)
+    assert points is not None
+    lowest, highest = points[1][:6], points[1][-6:]
+    assert [to_hex(colormaps[DIVERGING](place)) for place in (0.0, 1.0)] == [f"#{lowest}", f"#{highest}"]
