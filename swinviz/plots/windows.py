@@ -41,7 +41,7 @@ def show_extent(ax: Axes, geometry: WindowGeometry, size: tuple[int, int]) -> No
 def plot_windows(image: ArrayLike, geometry: WindowGeometry) -> Figure:
     """Draw the windows of a block on the image, each in its true place.
 
-    Windows that the shift wrapped around the border are colored, and all their parts carry the window's number,
+    Windows that the shift wrapped around the border are colored, and their parts carry the window's number,
     because six colors have to do for all of them; the hatched margin is padding.
 
     Args:
