@@ -6,7 +6,12 @@ from swinviz.attribution.explanations import explanations
 from swinviz.attribution.gradients import Cam, class_activation
 from swinviz.attribution.imputation import linear_imputation
 from swinviz.attribution.local import bounding_box, decode_box, fusion_shares
-from swinviz.attribution.logit_attribution import LogitAttribution, decoder_logit_attribution, level_shares
+from swinviz.attribution.logit_attribution import (
+    LogitAttribution,
+    decoder_logit_attribution,
+    level_shares,
+    logit_attribution_from,
+)
 from swinviz.attribution.receptive_field import effective_receptive_field
 from swinviz.attribution.relevance import attention_relevance
 from swinviz.attribution.targets import chosen_class, pixel_weights, target_logit, weights_on_map
@@ -34,6 +39,7 @@ __all__ = [
     "fusion_shares",
     "level_shares",
     "linear_imputation",
+    "logit_attribution_from",
     "pixel_weights",
     "target_logit",
     "trust_curves",

@@ -18,11 +18,11 @@ from swinviz.attribution.local import bounding_box, decode_box
 from swinviz.attribution.targets import pixel_weights, weights_on_map
 from swinviz.model.geometry import Box
 from swinviz.model.hooks import capture
-from swinviz.model.upernet import ConvBlock, Fusion
+from swinviz.model.upernet import ConvBlock, Fusion, UPerHead
 from swinviz.model.upsampling import upsample
 from swinviz.segmenter import SwinUPerNet
 
-__all__ = ["LogitAttribution", "decoder_logit_attribution", "level_shares"]
+__all__ = ["LogitAttribution", "decoder_logit_attribution", "level_shares", "logit_attribution_from"]
 
 
 @dataclass(frozen=True)
@@ -80,15 +80,48 @@ def decoder_logit_attribution(
     >>> [scale for scale, share in decomposition.pooling]
     [1, 2, 3, 6]
     """
-    head = model.head
-    weights = pixel_weights(place, images.shape[-2:])
     features = model.features(images[batch : batch + 1])
+    height, width = images.shape[-2:]
+    return logit_attribution_from(model.head, features, (height, width), place, class_index)
+
+
+@torch.no_grad()
+def logit_attribution_from(
+    head: UPerHead,
+    features: list[Tensor],
+    size: tuple[int, int],
+    place: Target,
+    class_index: int | None = None,
+) -> LogitAttribution:
+    """Split a pixel's or region's logit as `decoder_logit_attribution` does, from maps already computed.
+
+    Args:
+        head: the decode head, in eval mode.
+        features: the backbone's maps (1, C, h, w), finest first, of one image.
+        size: (height, width) of that image, as the model saw it.
+        place: pixel (y, x) of the image, or mask (height, width) over it.
+        class_index: the class; by default the one with the highest logit at the place.
+
+    Returns:
+        The logit attribution.
+
+    Raises:
+        ValueError: the place is outside the image, or there is no such class.
+
+    >>> from swinviz.model.config import ModelConfig
+    >>> model = SwinUPerNet(ModelConfig.tiny(("sky", "sea"), depths=(1, 1))).eval()
+    >>> image = torch.randn(1, 3, 32, 32)
+    >>> found = logit_attribution_from(model.head, model.features(image), (32, 32), place=(3, 5))
+    >>> found == decoder_logit_attribution(model, image, place=(3, 5))
+    True
+    """
+    weights = pixel_weights(place, size)
     map_size = features[0].shape[-2:]
     on_map = weights_on_map(weights, map_size)
     box = bounding_box(on_map)
     inside = on_map[box.top : box.bottom, box.left : box.right]
-    names = ["head.fusion*", "head.bottleneck", "head.ppm.*"]
-    with capture(model, names, device="cpu", dtype=torch.float64) as seen:
+    names = ["fusion*", "bottleneck", "ppm.*"]
+    with capture(head, names, device="cpu", dtype=torch.float64) as seen:
         logits = decode_box(head, features, box)[0].cpu().double()  # K rows columns
     means = (logits * inside).sum(dim=(1, 2))
     if class_index is None:
@@ -98,14 +131,14 @@ def decoder_logit_attribution(
     bias = head.classifier.bias
     # How the logit hangs on each channel and place of the fused map, before its batch normalization.
     direction = head.classifier.weight[class_index, :, 0, 0].cpu().double()
-    fused = _Gated(head.fusion, seen["head.fusion"], direction[:, None, None] * inside)
-    levels = [seen[f"head.fusion.{level}"] for level in range(len(features))]
+    fused = _Gated(head.fusion, seen["fusion"], direction[:, None, None] * inside)
+    levels = [seen[f"fusion.{level}"] for level in range(len(features))]
     # And how it hangs on the bottleneck's, through the last level's share.
-    coarse = seen["head.bottleneck"]
+    coarse = seen["bottleneck"]
     kernel = head.fusion.conv.weight.chunk(len(levels), dim=1)[-1].cpu().double()
     upsampled = _through_convolution(fused.pull, kernel, box, map_size)
     bottleneck = _Gated(head.bottleneck, coarse, _through_upsampling(upsampled, coarse.shape[-2:]))
-    pooled = [seen[f"head.ppm.{index}"] for index in range(len(head.ppm))]
+    pooled = [seen[f"ppm.{index}"] for index in range(len(head.ppm))]
     sources = [features[-1].cpu().double(), *(upsample(grid, coarse.shape[-2:]) for grid in pooled)]
     kernels = torch.split(
         head.bottleneck.conv.weight.cpu().double(), [source.shape[1] for source in sources], dim=1

@@ -60,21 +60,28 @@ def run(arguments: argparse.Namespace) -> int:
         capture(model, f"{name}.attn.pattern") as seen,
     ):
         model.features(x)
+    seen_at = projection.to_input(row, column)
     found = attention_to_image(
         seen[f"{name}.attn.pattern"],
         seen.geometries[f"{name}.attn.pattern"],
-        query=projection.to_input(row, column),
+        query=seen_at,
         block=(arguments.stage, arguments.block),
     )
     heads = None if arguments.head is None else [arguments.head]
     figure = plot_attention(image, found, heads=heads, size=projection.input, zoom=arguments.zoom)
+    figure.axes[0].set_title(f"pixel x={column}, y={row}", fontsize=9)  # as it was asked for
     path = folder / f"{arguments.image.stem}_attention.png"
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=150)
     print(f"{path}: {name}, pixel x={column} y={row}, windows {found.windows}")
     if arguments.html:
         page = folder / f"{arguments.image.stem}_explorer.html"
-        save_html(Session(model, image), page)
+        fields = {"stage": arguments.stage, "block": arguments.block, "y": seen_at[0], "x": seen_at[1]}
+        if arguments.head is not None:
+            fields["head"] = arguments.head
+        state = "&".join(f"{name}={value}" for name, value in fields.items())
+        session = Session(model, image, title=Path(arguments.model).stem, picture=arguments.image.name)
+        save_html(session, page, state=f"{state}&locked=true")
         print(f"{page}: open it in a browser")
     return 0
 

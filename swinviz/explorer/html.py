@@ -24,7 +24,7 @@ _SLACK = 500
 """Bytes set aside for the list of what was left out, whose compressed length is known only at the end."""
 
 _TIMELINES_A_SIDE = 6
-"""Queries along the longer side of the picture whose timelines an offline file holds."""
+"""Queries along the longer side of the picture whose timelines and decisions an offline file holds."""
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -33,8 +33,9 @@ _PAGE = """<!doctype html>
 <meta http-equiv="Content-Security-Policy"
   content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:">
 <title>{title}</title>
-<style>body {{ margin: 0 auto; padding: 16px; max-width: 1180px; }}
-@media (prefers-color-scheme: dark) {{ body {{ background: #17191d; }} }}
+<style>body {{ margin: 0 auto; padding: 12px 20px; max-width: 1440px; background: #fff; }}
+@media (max-width: 760px) {{ body {{ padding: 8px 12px; }} }}
+@media (prefers-color-scheme: dark) {{ body {{ background: #15171c; }} }}
 {style}</style>
 <main id="viewer"></main>
 <noscript>This page draws attention maps with JavaScript; allow it to run.</noscript>
@@ -45,6 +46,7 @@ const find = (key) => document.querySelector(`script[data-key="${{CSS.escape(key
 mount(document.getElementById("viewer"), fileTransport(find), {{
   state: location.hash.slice(1) || "{state}",
   onstate: (state) => history.replaceState(null, "", `#${{state}}`),
+  link: (state) => `${{location.href.split("#")[0]}}#${{state}}`,
 }});
 </script>
 </html>
@@ -56,10 +58,10 @@ def save_html(
 ) -> list[BlockId]:
     """Write the viewer, the picture and the patterns into one file that opens with no network.
 
-    In this order, as far as there is room: the segmentations under each edit; the timelines of a coarse
-    grid of queries; the patterns of the blocks, from the deepest to the first, because the first stage's are
-    the largest and look the least far; and in the same order the content patterns, for the decomposition into
-    content, position and mask. What was left out, the file says itself.
+    In this order, as far as there is room: the segmentations under each edit; the timelines and decisions of
+    a coarse grid of queries; the patterns of the blocks, from the deepest to the first, because the first
+    stage's are the largest and look the least far; and in the same order the content patterns, for the
+    decomposition into content, position and mask. What was left out, the file says itself.
 
     Args:
         session: the model and image.
@@ -126,12 +128,15 @@ def _keep_block(answers: _Answers, session: Session, name: str, block: BlockId) 
 
 
 def _keep_timelines(answers: _Answers, session: Session) -> int:
-    """Add the timelines of a grid of queries; return its spacing in pixels, or 0 if there is no room."""
+    """Add the timelines and decisions of a grid of queries; return its spacing in pixels, 0 without room."""
     every = _timeline_spacing(session)
-    timelines = {
-        _key("timeline", **arguments): handle(session, "timeline", arguments | {"coarse": True})
-        for arguments in _timeline_queries(session, every)
-    }
+    timelines: dict[str, bytes] = {}
+    for pixel in _grid(session.size, every):
+        for kind in ("rollout", "reach"):
+            arguments: dict[str, int | str] = {"kind": kind, **pixel}
+            key = _key("timeline", **arguments)
+            timelines[key] = handle(session, "timeline", arguments | {"coarse": True})
+        timelines[_key("decision", **pixel)] = handle(session, "decision", pixel)
     return every if answers.put_if_room(timelines, share=0.25) else 0
 
 
@@ -141,13 +146,12 @@ def _timeline_spacing(session: Session) -> int:
     return coarsest * steps
 
 
-def _timeline_queries(session: Session, every: int) -> Iterator[dict[str, int | str]]:
-    """The middle of each cell of the grid; in the last row and column at most the last pixel."""
-    height, width = session.size
+def _grid(size: tuple[int, int], every: int) -> Iterator[dict[str, int]]:
+    """The middle of each cell of a grid of pixels; in the last row and column at most the last pixel."""
+    height, width = size
     for y in range(every // 2, height + every // 2, every):
         for x in range(every // 2, width + every // 2, every):
-            for kind in ("rollout", "reach"):
-                yield {"kind": kind, "y": min(y, height - 1), "x": min(x, width - 1)}
+            yield {"y": min(y, height - 1), "x": min(x, width - 1)}
 
 
 def _key(name: str, **arguments: int | str) -> str:
@@ -162,7 +166,7 @@ def _element(key: str, message: str) -> str:
 def _page(session: Session, state: str, messages: dict[str, str]) -> str:
     data = "\n".join(_element(key, message) for key, message in sorted(messages.items()))
     safe = "".join(letter for letter in state if letter.isalnum() or letter in "=&.-_%")
-    title = html.escape(f"{session.title}: attention")
+    title = html.escape(" · ".join(part for part in (session.picture, "attention", session.title) if part))
     return _PAGE.format(title=title, style=style(), data=data, script=script(), state=safe)
 
 

@@ -6,6 +6,7 @@ block          one block's patterns, a byte a value
 decomposition  one query's content, position and unmasked patterns
 content        one block's content patterns in a byte a value, from which an offline file decomposes a query
 timeline       what a query can see, or is made of, after each block
+decision       what each level and pooling scale adds to the logit of a pixel's class
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class OfflineContents:
         edits: names of the edits, one at a time, whose segmentations it holds.
         no_patterns: (stage, block) of the blocks whose patterns it does not hold.
         no_content: (stage, block) of the blocks whose content patterns it does not hold.
-        timeline_every: grid, in pixels, of the queries whose timelines it holds; 0 for none.
+        timeline_every: grid, in pixels, of the queries whose timelines and decisions it holds; 0 for none.
     """
 
     edits: Sequence[str] = ()
@@ -84,6 +85,8 @@ def manifest(session: Session, offline: OfflineContents | None = None) -> bytes:
     header = {
         "kind": "manifest",
         "title": session.title,
+        "picture": session.picture,
+        "pool_scales": session.model.config.head.pool_scales,
         "size": session.size,
         "classes": config.classes,
         "palette": config.palette,
@@ -181,12 +184,24 @@ def _timeline(session: Session, arguments: Arguments) -> bytes:
         shares = [walk.lost for walk in walks]
     else:
         raise ValueError(f"the viewer asked for a timeline of {kind!r}: choose reach or rollout.")
-    if arguments.get("coarse"):
-        maps = F.avg_pool2d(maps, 2, ceil_mode=True)
+    stored = F.avg_pool2d(maps, 2, ceil_mode=True) if arguments.get("coarse") else maps
     # Square roots, because a share of one in ten thousand shall still be told from none.
-    rows = quantize_rows(maps.sqrt().flatten(1).numpy())
-    header = {"kind": "timeline", "of": kind, "y": y, "x": x, "shares": shares}
-    return pack(header, {"levels": rows.levels.reshape(maps.shape), "peaks": rows.peaks})
+    rows = quantize_rows(stored.sqrt().flatten(1).numpy())
+    patches = [_as_wide_as(tokens) for tokens in maps] if kind == "rollout" else []
+    header = {"kind": "timeline", "of": kind, "y": y, "x": x, "shares": shares, "patches": patches}
+    return pack(header, {"levels": rows.levels.reshape(stored.shape), "peaks": rows.peaks})
+
+
+def _as_wide_as(shares: Tensor) -> float:
+    """Number of equal shares that would be as spread out as these: the exponential of their entropy."""
+    return float(torch.special.entr(shares.double() / shares.double().sum()).sum().exp())
+
+
+def _decision(session: Session, arguments: Arguments) -> bytes:
+    (y, x), edits = _pixel_of(session, arguments), _edits_of(session, arguments)
+    found = session.decision((y, x), edits)
+    confidence = float(session.run(edits).confidence[y, x])
+    return pack({"kind": "decision", "y": y, "x": x, "confidence": confidence, **asdict(found)}, {})
 
 
 def _block_of(session: Session, arguments: Arguments) -> BlockId:
@@ -223,4 +238,5 @@ _HANDLERS: dict[str, Callable[[Session, Arguments], bytes]] = {
     "decomposition": _decomposition,
     "content": _content,
     "timeline": _timeline,
+    "decision": _decision,
 }

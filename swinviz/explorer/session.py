@@ -11,6 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from swinviz.attention import AttentionDecomposition, block_geometries, decompose_attention
+from swinviz.attribution import LogitAttribution, logit_attribution_from
 from swinviz.images import ImageLike, keep_ratio_size, normalize, read_image, resize
 from swinviz.interventions.named import EditNames, named_edits
 from swinviz.model.geometry import WindowGeometry
@@ -43,15 +45,17 @@ class BlockInput(NamedTuple):
 
 @dataclass(frozen=True)
 class Run:
-    """One forward pass: every block's input, and the segmentation.
+    """One forward pass: every block's input, the backbone's maps, and the segmentation.
 
     Attributes:
         inputs: (stage, block) -> what went into that block.
+        features: what the backbone gives the decode head: maps (1, C, h, w), finest first.
         labels: (H, W) class of every input pixel.
         confidence: (H, W) its probability, 0..1.
     """
 
     inputs: Mapping[BlockId, BlockInput]
+    features: list[Tensor]
     labels: NDArray[np.int64]
     confidence: NDArray[np.float32]
 
@@ -65,6 +69,7 @@ class Session:
         scale: (long, short) limits in pixels of the model's input; by default the model's own. Everything
             that is drawn is in pixels of the model's input.
         title: what the viewer calls the model.
+        picture: what the viewer calls the image; by default its file's name, if it comes from one.
 
     Raises:
         ImageError: the image cannot be read; the message says why.
@@ -77,9 +82,11 @@ class Session:
         *,
         scale: tuple[int, int] | None = None,
         title: str = "Swin-UPerNet",
+        picture: str = "",
     ) -> None:
         self.model = model
         self.title = title
+        self.picture = picture or (Path(image).name if isinstance(image, str | Path) else "")
         pixels = read_image(image)
         size = keep_ratio_size(pixels.shape[:2], scale or model.config.scale)
         self.image = pixels if size == pixels.shape[:2] else resize(pixels, size)
@@ -113,6 +120,12 @@ class Session:
 
         return self._remember(("decomposition", key), compute)
 
+    def decision(self, pixel: tuple[int, int], edits: EditNames = ()) -> LogitAttribution:
+        """Split the logit of a pixel's class into the shares of the decoder's levels and pooling scales."""
+        run = self.run(edits)
+        head, label = self.model.head, int(run.labels[pixel])
+        return logit_attribution_from(head, run.features, self.size, pixel, class_index=label)
+
     def mean_patterns(self, edits: EditNames = ()) -> Captured:
         """Compute all blocks' patterns, heads averaged, as `rollout` takes them: name -> (1, nW, 1, N, N)."""
 
@@ -143,12 +156,13 @@ class Session:
         with (
             torch.inference_mode(),
             edit(self.model, named_edits(edits)),
-            capture(self.model, "stages.*.blocks.*.resid_pre") as seen,
+            capture(self.model, ["stages.*.blocks.*.resid_pre", "stages.*.out"]) as seen,
         ):
             probabilities = self.model(self._images())[0].float().softmax(dim=0)  # K H W
         confidence, labels = probabilities.max(dim=0)
         inputs = {block: BlockInput(*found) for block, found in seen.blocks("resid_pre").items()}
-        return Run(inputs, labels.cpu().numpy(), confidence.cpu().numpy())
+        features = [seen[f"stages.{stage}.out"] for stage in range(len(self.model.config.backbone.depths))]
+        return Run(inputs, features, labels.cpu().numpy(), confidence.cpu().numpy())
 
     def _run_block(self, key: BlockId, edits: EditNames, *points: str) -> dict[str, Tensor]:
         inputs = self.run(edits).inputs[key]

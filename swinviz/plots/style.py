@@ -34,8 +34,8 @@ __all__ = [
     "show_image",
 ]
 
-HEAT = "viridis"
-"""Color map of amounts from 0 up."""
+HEAT = "inferno"
+"""Color map of amounts from 0 up: in figures, in the explorer and live (`explorer/static/colors.js`)."""
 
 DIVERGING = "PuOr_r"
 """Color map of signed amounts, centered on 0: positive is orange, as in the explorer, negative purple."""

@@ -1,5 +1,6 @@
 // What every canvas of the demo needs: bytes to pixels, labels to colors, pixels to screen and back.
 // Elements are made by the explorer's dom.js, which the server has beside this folder.
+import { COLORS, colorOf, opacityOf } from "../explorer/colors.js";
 export { download, make } from "../explorer/dom.js";
 
 /** Decode an image (a Blob or a data: address) without any color management: pixel values are data here. */
@@ -57,21 +58,14 @@ export function paint(map, table) {
   return canvas;
 }
 
-// Anchors of matplotlib's "inferno", eight steps from black to light yellow.
-const INFERNO = [[0, 0, 4], [40, 11, 84], [101, 21, 110], [159, 42, 99], [212, 72, 66], [245, 125, 21],
-  [250, 193, 39], [252, 255, 164]];
-
-/** A table for heat: dark is transparent, bright is opaque. */
+/** A table for heat: the explorer's colors, and where little is attended the picture shows. */
 export function heatTable() {
   const table = new Uint32Array(256);
   const entry = new Uint8ClampedArray(4);
   const word = new Uint32Array(entry.buffer);
-  for (let value = 0; value < 256; value++) {
-    const place = (value / 255) * (INFERNO.length - 1);
-    const low = Math.min(Math.floor(place), INFERNO.length - 2);
-    const mixed = [0, 1, 2].map((c) => INFERNO[low][c] + (place - low) * (INFERNO[low + 1][c] - INFERNO[low][c]));
-    entry.set([...mixed, 30 + 0.65 * value]);
-    table[value] = word[0];
+  for (let level = 0; level < 256; level++) {
+    entry.set([...colorOf(COLORS.attention, level / 255), 255 * opacityOf(level / 255)]);
+    table[level] = word[0];
   }
   return table;
 }

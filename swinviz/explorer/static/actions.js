@@ -86,6 +86,8 @@ export function makeActions({ manifest, state, moment, view, changed, announce }
     reverse: () => set({ direction: state.direction === "query" ? "key" : "query" }, false),
     /** @param {TimelineKind} timeline */
     chooseTimeline: (timeline) => set({ timeline }, false),
+    /** @param {string} view id of the panel */
+    openPanel: (view) => set({ view }),
     /** @param {Layer} layer */
     toggleLayer: (layer) => set({ layers: LAYERS.filter((each) => (each === layer) !== state.layers.includes(each)) }),
     /** @param {string} name */

@@ -1,11 +1,14 @@
-/** Color maps: matplotlib's magma, and (diverging) ColorBrewer's PuOr, as evenly spaced control points. */
+/**
+ * Color maps as evenly spaced control points: matplotlib's inferno for amounts, and ColorBrewer's PuOr for signed
+ * numbers. Which they are is decided in swinviz/plots/style.py (HEAT, DIVERGING), and a test holds these tables to it;
+ * every page takes them from here.
+ */
 
 /** @typedef {[number, number, number]} Rgb red, green, blue, 0..255 */
 
-// Perceptually even, readable in gray and with color-blind eyes. 33 points of magma are within 1.3 of 255
-// levels everywhere.
-const MAGMA = "0000040303110a0822130d331d114628115a36106a430f7650127c5d177f691c817621818226818f2a819c2e7fa9327db6"
-  + "3779c33b75cf4170db486ae65163ee5c5ef5695cf9785dfb8761fd9668fea571feb47bfec387fed194fde0a2fceeb0fcfdbf";
+// Perceptually even, readable in gray and with color-blind eyes. 33 points are within 1.5 of 255 levels everywhere.
+const INFERNO = "0000040403120b0724150b37210c4a2e0a5a3c09654a0c6b57106d63146e70196e7d1e6d89226a962766a32b61af315cbb3755c63e4d"
+  + "d14644db4f3be35932eb6528f1711ef67f14f98d0afb9c06fcab0ffbba1ff9ca32f5d949f2e865f3f586fcffa4";
 const PURPLE_ORANGE = "2d004b5427888073acb2abd2d8daebf7f7f7fee0b6fdb863e08214b358067f3b08";
 
 /** @param {string} hex two digits a channel, three channels a point */
@@ -23,8 +26,17 @@ function colorTable(hex) {
   return table;
 }
 
+/**
+ * Opacity of a color over the picture, 0..1: where little is attended, the picture shows.
+ * @param {number} value 0..1, relative to the largest
+ */
+export const opacityOf = (value) => Math.sqrt(Math.max(0, Math.min(1, value)));
+
 /** 256 colors of three bytes each. */
-export const COLORS = { attention: colorTable(MAGMA), signed: colorTable(PURPLE_ORANGE) };
+export const COLORS = { attention: colorTable(INFERNO), signed: colorTable(PURPLE_ORANGE) };
+
+/** The query's mark: a color that no amount has, on any picture. */
+export const QUERY_COLOR = "#3df5e0";
 
 /** @param {Uint8ClampedArray} table @param {number} value 0..1 @returns {Rgb} */
 export function colorOf(table, value) {

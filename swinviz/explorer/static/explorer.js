@@ -18,21 +18,28 @@
 import { makeActions } from "./actions.js";
 import { cached, makeAnswers } from "./answers.js";
 import { make } from "./dom.js";
+import { listenToTerms } from "./glossary.js";
 import { listenToKeys, listenToPointer } from "./input.js";
 import { buildPage, placeholder } from "./page.js";
 import { clampState, firstState, formatState } from "./state.js";
 import { followTheme } from "./theme.js";
+import { makeTour } from "./tour.js";
 import { fetchTransport, fileTransport, widgetTransport } from "./transports.js";
 import { readManifest, requestsOf, viewOf } from "./view.js";
 
 /**
  * Put a viewer into an element.
+ *
+ * A host that has addresses of its own passes `state` from the address, writes it back in `onstate` (or listens to
+ * the event "swinviz-state", which bubbles and carries {state}), and says in `link` what "Copy link" copies.
  * @param {HTMLElement} element
  * @param {Transport} transport
- * @param {{state?: string, onstate?: ((permalink: string) => void) | null}} options a permalink to begin with; a
- *   function that is called with another when the state changes
+ * @param {object} options
+ * @param {string} [options.state] state string to begin with
+ * @param {((state: string) => void) | null} [options.onstate] called with the state string when it changes
+ * @param {(state: string) => string} [options.link] text that stands for a state elsewhere; by default itself
  */
-export async function mount(element, transport, { state: text = "", onstate = null } = {}) {
+export async function mount(element, transport, { state: text = "", onstate = null, link = (state) => state } = {}) {
   const root = make("div", { class: "swinviz-explorer", "data-ready": "false" }, placeholder("opening …"));
   element.replaceChildren(root);
   const source = cached(transport);
@@ -57,7 +64,9 @@ export async function mount(element, transport, { state: text = "", onstate = nu
   const answers = makeAnswers(source, changed);
   let view = viewOf(opened, state, {}, moment);
   const actions = makeActions({ manifest: opened, state, moment, view: () => view, changed, announce: () => page.announce() });
-  const page = buildPage(root, opened, actions, () => view);
+  const page = buildPage(root, opened, actions, { view: () => view, link: () => link(formatState(state)) });
+  const terms = listenToTerms(root); // before the keys: Escape closes what lies on top
+  const tour = makeTour(root, page, () => view, actions);
   listenToPointer(page.over, () => view, actions);
   listenToKeys(root, page, () => view, actions);
 
@@ -67,13 +76,16 @@ export async function mount(element, transport, { state: text = "", onstate = nu
     clampState(state, opened);
     moment.colors = theme.colors();
     const found = answers.ask(requestsOf(opened, state, moment.resting));
-    view = viewOf(opened, state, { ...found, timeline: answers.latest("timeline") }, moment);
+    const stay = Object.fromEntries(["timeline", "rollout", "decision"].map((slot) => [slot, answers.latest(slot)]));
+    view = viewOf(opened, state, { ...found, ...stay }, moment);
     page.show(view, all);
+    tour.show(view);
     root.dataset.ready = String(Boolean(view.block && view.before));
     const permalink = formatState(state);
     if (root.dataset.state !== permalink && (state.locked || all)) {
       root.dataset.state = permalink;
       onstate?.(permalink);
+      root.dispatchEvent(new CustomEvent("swinviz-state", { bubbles: true, detail: { state: permalink } }));
     }
     milliseconds = performance.now() - started;
   }
@@ -84,12 +96,19 @@ export async function mount(element, transport, { state: text = "", onstate = nu
   return {
     root, state,
     permalink: () => formatState(state),
+    /** Show what a state string says, as if the viewer had been opened with it. @param {string} said */
+    restore(said) {
+      if (said !== formatState(state)) actions.set(firstState(said, opened));
+    },
     /** @param {Partial<State>} fields */
     set: (fields) => actions.set(fields),
     /** Milliseconds that the last drawing took. */
     lastDraw: () => milliseconds,
+    tour,
     close() {
       theme.close();
+      terms.close();
+      tour.destroy();
       resized.disconnect();
       actions.close();
       cancelAnimationFrame(frame);
@@ -104,7 +123,9 @@ async function render({ model, el }) {
   /** @param {string} state */
   const onstate = (state) => { model.set("state", state); model.save_changes(); };
   const viewer = await mount(el, widgetTransport(model), { state: model.get("state"), onstate });
-  return () => viewer.close();
+  const onchange = () => viewer.restore(model.get("state")); // Python set it, or another view of the widget
+  model.on("change:state", onchange);
+  return () => { model.off("change:state", onchange); viewer.close(); };
 }
 
 export { fetchTransport, fileTransport };

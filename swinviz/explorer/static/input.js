@@ -75,21 +75,24 @@ const RADIO_STEPS = { ArrowUp: -1, ArrowLeft: -1, ArrowDown: 1, ArrowRight: 1 };
 
 /**
  * @param {HTMLElement} root
- * @param {{heads: HTMLElement, timeline: HTMLElement, help: HTMLDialogElement}} parts groups of radio buttons, and the help
+ * @param {{heads: HTMLElement, timeline: HTMLElement, help: HTMLDialogElement, tabs: {list: HTMLElement,
+ *   step: (id: string, by: number) => void}}} parts groups of radio buttons, the help, and the panels' tabs
  * @param {() => View} view
  * @param {Actions} actions
  */
-export function listenToKeys(root, { heads, timeline, help }, view, actions) {
+export function listenToKeys(root, { heads, timeline, help, tabs }, view, actions) {
   /** The action of a key, or null where it belongs to the focused control: Space and Enter to all, arrows to some.
    * @param {KeyboardEvent} event @returns {(() => void) | null} */
   const actionOf = ({ key, shiftKey, target }) => {
     if (!(target instanceof Element)) return null;
     const control = target.closest("input, button");
     const range = control instanceof HTMLInputElement && control.type === "range";
+    if (control instanceof HTMLInputElement && control.readOnly) return null; // its text is being copied
     if (control && (key === " " || key === "Enter" || (range && key.startsWith("Arrow")))) return null;
     const by = RADIO_STEPS[key];
     if (by && timeline.contains(target)) return () => actions.stepBlock(by);
     if (by && heads.contains(target)) return () => actions.stepHead(by);
+    if (by && tabs.list.contains(target)) return () => tabs.step(view().state.view, by);
     if (key === " ") return () => actions.lock(!view().state.locked);
     if (key === "?") return () => help.showModal();
     const action = KEY_ACTIONS[key] ?? KEY_ACTIONS[key.toLowerCase()];

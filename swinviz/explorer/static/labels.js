@@ -14,6 +14,23 @@ export function formatShare(share) {
   return `${percent < 9.95 ? percent.toFixed(1) : percent.toFixed(0)} %`;
 }
 
+/** A signed number of logits: "+3.21", "−0.40". @param {number} value */
+export const formatSigned = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
+
+/** As many tokens as would share the attention evenly. @param {number} entropy in nat */
+export function aboutTokens(entropy) {
+  const tokens = Math.exp(entropy);
+  const text = tokens < 1.95 ? tokens.toFixed(1) : tokens.toFixed(0);
+  return `${text} token${text === "1.0" ? "" : "s"}`;
+}
+
+/** A divergence in words. @param {number} nats */
+export function aboutDivergence(nats) {
+  if (nats < 0.02) return "nearly the same";
+  if (nats < 0.2) return "close to it";
+  return nats < 0.8 ? "rather different" : "very different";
+}
+
 /** @param {Geometry} geometry */
 export const kindOf = (geometry) => (geometry.shiftSize ? "SW" : "W");
 /** @param {{stage: number, block: number}} block */
@@ -32,9 +49,8 @@ export const LAYER_NAMES = {
 
 /** @type {Record<TimelineKind, [name: string, meaning: string]>} */
 export const TIMELINE_NAMES = {
-  rollout: ["Rollout", "Where the query's token, after each block, has its content from: attention averaged over heads and "
-    + "multiplied through all blocks before. Brightness is the square root of the share."],
-  reach: ["Reach", "Which pixels can influence the query's token at all, after each block: windows, shifts, masks and merging alone."],
+  rollout: ["Rollout", "where the query's content comes from, after each block"],
+  reach: ["Reach", "which pixels can influence the query at all, after each block"],
 };
 
 /** @type {Record<string, [name: string, meaning: string]>} */
@@ -70,8 +86,8 @@ export const KEY_NAMES = [
 /** Next possible step; that the query is locked is said in words, not only by a thicker frame. @param {View["state"]} state */
 export function hintText({ locked, region }) {
   if (region) return "A region is locked: click the picture or press Esc to drop it.";
-  if (locked) return "Locked: click the picture or press Space to free the query.";
-  return "Click to lock the query, drag to ask for a region; ? lists the keys.";
+  if (locked) return "Locked. Click the picture or press Space to free the query.";
+  return "Click to lock the query, drag for a region; ? lists the keys.";
 }
 
 /** Contents of an offline file, said in the file. @param {BlockInfo[]} blocks @param {Offline} offline */
@@ -81,10 +97,10 @@ export function offlineText(blocks, { no_patterns, no_content, timeline_every, e
     ? `${what} of all blocks but ${missing.map(([stage, block]) => `${stage}·${block}`).join(", ")} (stage·block)`
     : `${what} of all ${blocks.length} blocks`);
   const held = [lacking("the patterns", no_patterns), lacking("their decomposition into content, position and mask", no_content)];
-  if (timeline_every) held.push(`timelines of a grid of queries ${timeline_every} px apart, of which the nearest is shown`);
+  if (timeline_every) held.push(`rollout, reach and decision of a grid of pixels ${timeline_every} px apart, of which the nearest is shown`);
   if (edits.length) held.push("the segmentation under each edit");
   return `An offline copy. It holds ${held.join("; ")}. All else needs Python: edits together, their attention, heads silenced`
-    + `${timeline_every ? "" : ", timelines"}.`;
+    + `${timeline_every ? "" : ", rollout, reach and decision"}.`;
 }
 
 /** Value that the brightest color stands for. @param {View} view */
@@ -99,6 +115,6 @@ export function scaleText({ frame, timeline, state, shares, peak }) {
 export function captionOf(view) {
   const { manifest, chosen, state, geometry } = view;
   const what = state.region ? `region [${state.region.join(", ")}]` : `${state.direction} y ${state.y}, x ${state.x}`;
-  return [manifest.title, `${blockName(chosen)} (${kindOf(geometry)}-MSA)`, headName(state.head, chosen.heads), what,
+  return [...[manifest.picture, manifest.title].filter(Boolean), `${blockName(chosen)} (${kindOf(geometry)}-MSA)`, headName(state.head, chosen.heads), what,
     ...state.edits.map(editName), `brightest ${scaleText(view)}`];
 }

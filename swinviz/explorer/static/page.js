@@ -2,6 +2,7 @@
 
 /**
  * @import {Actions} from "./actions.js"
+ * @import {SidePanel} from "./panels/tabs.js"
  * @import {Manifest, View} from "./view.js"
  */
 
@@ -14,52 +15,71 @@ import { makeDecomposition } from "./panels/decomposition.js";
 import { makeEdits } from "./panels/edits.js";
 import { makeHeader } from "./panels/header.js";
 import { makeHeads } from "./panels/heads.js";
-import { makePicture, widestOf } from "./panels/picture.js";
+import { makeModelMap } from "./panels/model_map.js";
+import { makePicture } from "./panels/picture.js";
 import { makeReadout } from "./panels/readout.js";
 import { makeSaving } from "./panels/saving.js";
 import { makeShares } from "./panels/shares.js";
+import { makeTabs } from "./panels/tabs.js";
 import { makeTimeline } from "./panels/timeline.js";
 
 /**
  * @param {HTMLElement} root filled here
  * @param {Manifest} manifest
  * @param {Actions} actions
- * @param {() => View} view what is drawn now
+ * @param {{view: () => View, link: () => string}} host what is drawn now; what "Copy link" copies
  */
-export function buildPage(root, manifest, actions, view) {
+export function buildPage(root, manifest, actions, { view, link }) {
   const { offline } = manifest, { state } = view();
-  const header = makeHeader(manifest, actions);
+  const header = makeHeader(manifest, actions, link);
   const picture = makePicture(manifest);
   const comparison = makeComparison(actions, state.compare);
   const readout = makeReadout();
   const controls = makeControls(actions, state);
-  const edits = makeEdits(manifest, actions, picture.over);
-  const heads = makeHeads(actions), shares = makeShares(), decomposition = makeDecomposition(), bias = makeBias();
   const timeline = makeTimeline(manifest, actions, picture.image);
   const saving = makeSaving(view, picture);
+  const edits = makeEdits(manifest, actions, picture.over);
+  const heads = makeHeads(actions), shares = makeShares(), decomposition = makeDecomposition(), bias = makeBias();
+  const map = makeModelMap(manifest, actions, picture.image);
+  // A further panel is another entry here: its file is in panels/, its requests are in requestsOf().
+  /** @type {SidePanel[]} */
+  const panels = [
+    {
+      id: "attention", label: "Attention", elements: [...heads.elements, ...shares.elements, edits.element],
+      show: (shown) => { for (const panel of [heads, shares, edits]) panel.show(shown); },
+    },
+    {
+      id: "parts", label: "Why this pattern", elements: [...decomposition.elements, ...bias.elements],
+      show: (shown) => { decomposition.show(shown); bias.show(shown); },
+    },
+    { id: "model", label: "Whole model", elements: map.elements, show: map.show },
+  ];
+  const tabs = makeTabs(panels, actions);
   const spoken = make("p", { class: "swv-hidden", "aria-live": "polite" });
-  root.style.setProperty("--swv-widest", `${widestOf(manifest)}px`);
+  const strip = make("section", { class: "swv-strip", "aria-label": "Blocks" }, timeline.elements);
   root.replaceChildren(
     header.element,
     make("div", { class: "swv-main" },
-      make("section", { class: "swv-left", "aria-label": "Picture" },
-        picture.element, comparison.elements, readout.elements, controls.elements, edits.element,
-        offline ? make("p", { class: "swv-note swv-kept" }, offlineText(manifest.blocks, offline)) : []),
-      make("section", { class: "swv-right", "aria-label": "Heads and shares" },
-        heads.elements, shares.elements, decomposition.elements, bias.elements)),
-    make("section", { class: "swv-below", "aria-label": "Blocks" }, timeline.elements, saving.element),
+      strip,
+      make("div", { class: "swv-frame" }, picture.element),
+      make("section", { class: "swv-read", "aria-label": "Reading" }, comparison.elements, readout.elements),
+      tabs.element,
+      make("section", { class: "swv-under", "aria-label": "View" }, controls.elements, saving.element,
+        offline ? make("p", { class: "swv-note swv-kept" }, offlineText(manifest.blocks, offline)) : [])),
     spoken, header.help);
   return {
-    over: picture.over, heads: heads.group, timeline: timeline.group, help: header.help,
+    over: picture.over, animation: picture.animation, heads: heads.group, timeline: timeline.group, tabs, help: header.help,
+    tour: header.tour, image: picture.image, scale: picture.scale,
     /** @param {View} shown @param {boolean} base whether more than the attention changed */
     show(shown, base) {
       picture.show(shown, base);
       comparison.show(shown, picture.width());
-      for (const panel of [heads, shares, edits, decomposition, bias, timeline, saving, readout, controls, header]) panel.show(shown);
+      for (const panel of [timeline, saving, readout, controls, header, tabs]) panel.show(shown);
     },
     announce() {
-      const { chosen } = view();
       requestAnimationFrame(() => requestAnimationFrame(() => { // after the picture
+        const shown = view(), { chosen } = shown;
+        shares.show(shown); // its panel may be closed
         spoken.textContent = `${readout.text()} ${blockName(chosen)}, ${headName(state.head, chosen.heads)}. ${shares.text()}`;
       }));
     },

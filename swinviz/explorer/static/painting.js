@@ -7,7 +7,7 @@
  * @import {Numbers} from "./wire_format.js"
  */
 
-import { COLORS, colorOf } from "./colors.js";
+import { COLORS, QUERY_COLOR, colorOf } from "./colors.js";
 import { contextOf, make } from "./dom.js";
 
 /** Device pixels per CSS pixel, as far as more of them can be seen. */
@@ -75,7 +75,7 @@ export function timelineBitmap(timeline, index) {
     for (let at = 0; at < height * width; at++) {
       const level = data[index * height * width + at];
       pixels.set(colorOf(COLORS.attention, level / 255), 4 * at);
-      pixels[4 * at + 3] = 140 + (115 * level) / 255; // where nothing is, the image still shows
+      pixels[4 * at + 3] = level; // a square root, as opacityOf() makes of the share: where nothing is, the image shows
     }
   }));
 }
@@ -92,6 +92,23 @@ export function strokeTwice(context, path, width, dash = []) {
     context.stroke(path);
   }
   context.setLineDash([]);
+}
+
+/** The query's mark: its token's box, and a ring around it that is found at once.
+ * @param {CanvasRenderingContext2D} context @param {{target: number[], ring: {x: number, y: number, radius: number} | null}} shapes
+ * @param {boolean} locked */
+export function markQuery(context, { target: [x, y, width, height], ring }, locked) {
+  const density = pixelDensity(), path = new Path2D();
+  path.rect(x, y, width, height);
+  if (!ring) { strokeTwice(context, path, 3 * density, [6, 4]); return; }
+  path.moveTo(ring.x + Math.max(13 * density, ring.radius), ring.y);
+  path.arc(ring.x, ring.y, Math.max(13 * density, ring.radius), 0, 2 * Math.PI);
+  const line = (locked ? 2.5 : 1.75) * density;
+  for (const [color, wide] of /** @type {const} */ ([["rgba(0, 0, 0, 0.7)", line + 2 * density], [QUERY_COLOR, line]])) {
+    context.strokeStyle = color;
+    context.lineWidth = wide;
+    context.stroke(path);
+  }
 }
 
 /** @type {WeakMap<HTMLCanvasElement, {canvas: HTMLCanvasElement, pixels: ImageData}>} */
@@ -135,7 +152,11 @@ export function drawTile(tile, values, side, { query, borders }) {
   context.stroke();
   context.setLineDash([]);
   if (query == null) return;
-  context.strokeStyle = "#fff";
-  context.lineWidth = 1.5;
-  context.strokeRect((query % side) * unit + 0.75, Math.floor(query / side) * unit + 0.75, unit - 1.5, unit - 1.5);
+  const [x, y] = [(query % side) * unit, Math.floor(query / side) * unit];
+  context.strokeStyle = "#000";
+  context.lineWidth = 5;
+  context.strokeRect(x + 1.5, y + 1.5, unit - 3, unit - 3);
+  context.strokeStyle = QUERY_COLOR;
+  context.lineWidth = 2.5;
+  context.strokeRect(x + 1.5, y + 1.5, unit - 3, unit - 3);
 }

@@ -6,7 +6,7 @@
  * @typedef {ReturnType<typeof shapesOver>} Shapes
  */
 
-import { COLORS, colorOf, css } from "./colors.js";
+import { COLORS, colorOf, css, opacityOf } from "./colors.js";
 import { rectangles } from "./geometry.js";
 import { eachToken } from "./rows.js";
 
@@ -52,9 +52,12 @@ export function shapesOver(view, scale) {
   if (shares) {
     eachToken(geometry, shares, ({ row, column, value }) => tokens.push({
       box: toDevice(scale, row * stride, column * stride, (row + 1) * stride, (column + 1) * stride),
-      color: css(colorOf(COLORS.attention, value / peak)),
+      color: css(colorOf(COLORS.attention, value / peak), Math.round(1000 * opacityOf(value / peak)) / 1000),
     }));
   }
   const [top, left, bottom, right] = state.region ?? queryBox(view);
-  return { boxes, tokens, target: toDevice(scale, top, left, bottom, right), spread: windows.length > 1 };
+  const target = toDevice(scale, top, left, bottom, right);
+  // A ring around a query's token, which may be a few pixels small.
+  const ring = state.region ? null : { x: target[0] + target[2] / 2, y: target[1] + target[3] / 2, radius: 0.72 * target[2] };
+  return { boxes, tokens, target, ring, spread: windows.length > 1 };
 }

@@ -16,11 +16,12 @@ export function initialState() {
     stage: 0, block: 0, head: -1, y: 0, x: 0, locked: false,
     region: /** @type {number[] | null} */ (null),
     direction: /** @type {import("./rows.js").Direction} */ ("query"),
-    segmentation: 0.35, heat: 0.8,
+    segmentation: 0.25, heat: 0.8,
     layers: /** @type {Layer[]} */ ([]),
     timeline: /** @type {TimelineKind} */ ("rollout"),
     edits: /** @type {string[]} */ ([]),
     compare: 0.5,
+    view: "attention", // the panel beside the picture that is open; page.js lists them
   };
 }
 

@@ -5,6 +5,8 @@
  * @import {Colors} from "./theme.js"
  */
 
+import { QUERY_COLOR } from "./colors.js";
+
 /** Layout of a saved picture's caption: lines broken between its parts where they would not fit.
  * @param {string[]} parts @param {number} width */
 export function captionLayout(parts, width) {
@@ -49,6 +51,8 @@ export function svgOf({ width, height, picture, shapes, heat, caption, colors })
     ...shapes.tokens.map(({ box: each, color }) => `<rect ${box(each)} fill="${color}"/>`),
     "</g>",
     ...outlines,
+    shapes.ring ? `<circle cx="${shapes.ring.x}" cy="${shapes.ring.y}" r="${Math.max(13, shapes.ring.radius)}" fill="none" `
+      + `stroke="${QUERY_COLOR}" stroke-width="2.5"/>` : "",
     `<g font-family="system-ui, sans-serif" font-size="${size}" fill="${colors.text}">`,
     ...words.map((line, index) => {
       const [x, y] = lineAt(index, height, size);

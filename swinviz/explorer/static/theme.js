@@ -1,6 +1,8 @@
 /** The host's theme: JupyterLab, VS Code and Gradio mark the body; a file follows the system. */
 
-/** @typedef {{page: string, panel: string, line: string, text: string, veil: string}} Colors as CSS has them */
+/** @typedef {{page: string, panel: string, line: string, text: string, veil: string, query: string}} Colors as CSS has them */
+
+import { QUERY_COLOR } from "./colors.js";
 
 /**
  * Follow the host's theme.
@@ -22,7 +24,7 @@ export function followTheme(root, onchange) {
     const style = getComputedStyle(root);
     /** @param {string} name */
     const color = (name) => style.getPropertyValue(`--swv-${name}`).trim();
-    return { page: color("page"), panel: color("panel"), line: color("line"), text: color("text"), veil: color("veil") };
+    return { page: color("page"), panel: color("panel"), line: color("line"), text: color("text"), veil: color("veil"), query: QUERY_COLOR };
   };
   let colors = read();
   const update = () => { colors = read(); onchange(); };

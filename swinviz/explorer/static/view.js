@@ -14,12 +14,15 @@
  * @typedef {{edits: string[], no_patterns: BlockKey[], no_content: BlockKey[], timeline_every: number}} Offline
  *   contents of a file with no Python behind it
  * @typedef {{stage: number, block: number, heads: number, geometry: Geometry, unshifted: Geometry}} BlockInfo
- * @typedef {{title: string, size: number[], classes: string[], palette: Rgb[], offline: Offline | null,
- *   blocks: BlockInfo[], image: Numbers}} Manifest
+ * @typedef {{title: string, picture: string, size: number[], classes: string[], palette: Rgb[], offline: Offline | null,
+ *   pool_scales: number[], blocks: BlockInfo[], image: Numbers}} Manifest
  *
  * @typedef {{labels: Numbers, confidence: StoredArray, flipped: number}} Segmented
  * @typedef {{window: number, query: number, divergence: Record<"content" | "position" | "mask", number[]>,
  *   parts: Record<Part, ArrayLike<number>>}} Decomposition of the query at a position of a window
+ * @typedef {{class_index: number, logit: number, confidence: number, levels: number[], constant: number, backbone: number,
+ *   pooling: [scale: number, share: number][], bottleneck_constant: number, y: number, x: number}} Decision shares of the
+ *   logit of a pixel's class
  * @typedef {{pointer: number[] | null, resting: boolean, frame: number | null, colors: Colors}} Moment what no
  *   permalink holds: the pixel under the mouse; whether it has not moved for a while; the block that the animation
  *   shows; the theme
@@ -69,19 +72,23 @@ function timelinePixel({ offline, size }, { y, x }) {
  * @returns {Record<string, Request>}
  */
 export function requestsOf(manifest, state, resting) {
-  const { stage, block, y, x, timeline: kind } = state;
+  const { stage, block, y, x, timeline: kind, view } = state;
   const { offline } = manifest;
   const edits = asArgument(attentionEdits(manifest, state));
   /** @type {Record<string, Request>} */
   const requests = { before: ["segmentation", {}], block: ["block", { stage, block, ...edits }] };
   if (state.edits.length) requests.after = ["segmentation", asArgument(state.edits)];
-  if (!notDecomposed(manifest, state)) {
+  if (view === "parts" && !notDecomposed(manifest, state)) {
     if (offline) requests.content = ["content", { stage, block }];
     else if (resting) requests.decomposition = ["decomposition", { stage, block, y, x }];
   }
   if (offline ? offline.timeline_every : resting) {
     const [row, column] = timelinePixel(manifest, state);
     requests.timeline = ["timeline", { kind, y: row, x: column, ...edits }];
+    if (view === "model") {
+      requests.rollout = ["timeline", { kind: "rollout", y: row, x: column, ...edits }];
+      requests.decision = ["decision", offline ? { y: row, x: column } : { y, x, ...edits }];
+    }
   }
   return requests;
 }
@@ -121,7 +128,8 @@ function decompositionOf({ decomposition, content }, block, { y, x }) {
  * Everything that is drawn.
  * @param {Manifest} manifest
  * @param {State} state possible, as clampState makes it
- * @param {Record<string, Answer | null>} answers to requestsOf(); "timeline" may be an older one, which stays meanwhile
+ * @param {Record<string, Answer | null>} answers to requestsOf(); "timeline", "rollout" and "decision" may be older
+ *   ones, which stay meanwhile
  * @param {Moment} moment
  */
 export function viewOf(manifest, state, answers, moment) {
@@ -142,7 +150,7 @@ export function viewOf(manifest, state, answers, moment) {
     before, after, segmented: manifest.offline ? before : after ?? before, // that goes with the attention shown
     error: answers.block?.error ?? answers.before?.error ?? answers.after?.error ?? null,
     decomposition: unknown ? { error: unknown } : decompositionOf(answers, block, state),
-    timeline: answers.timeline ?? null,
+    timeline: answers.timeline ?? null, rollout: answers.rollout ?? null, decision: answers.decision ?? null,
     timelinePixel: manifest.offline?.timeline_every ? timelinePixel(manifest, state) : [state.y, state.x],
   };
 }

@@ -25,7 +25,7 @@ function drawTable(canvas, table, side, peak) {
 }
 
 export function makeBias() {
-  const canvas = make("canvas", { class: "swv-bias", role: "img" });
+  const canvas = make("canvas", { class: "swv-bias", role: "img", "aria-label": "Relative position bias" });
   const text = note();
   let shown = "";
   return {

@@ -12,7 +12,7 @@ import { formatShare } from "../labels.js";
 function comparisonText({ before, after, error }) {
   if (!after || !before) return error ?? "running the edited model …";
   const total = before.labels.length;
-  return `before | after: ${after.flipped.toLocaleString("en")} of ${total.toLocaleString("en")} pixels `
+  return `Before | after: ${after.flipped.toLocaleString("en")} of ${total.toLocaleString("en")} pixels `
     + `(${formatShare(after.flipped / total)}) change their class.`;
 }
 

@@ -6,7 +6,7 @@
  * @import {View} from "../view.js"
  */
 
-import { COLORS, colorOf, css } from "../colors.js";
+import { COLORS, colorOf, css, opacityOf } from "../colors.js";
 import { contextOf, make } from "../dom.js";
 import { LAYER_NAMES, scaleText } from "../labels.js";
 import { LAYERS } from "../state.js";
@@ -14,8 +14,8 @@ import { LAYERS } from "../state.js";
 function makeScale() {
   const canvas = make("canvas", { class: "swv-scale", width: 256, height: 1, "aria-hidden": "true" });
   const context = contextOf(canvas);
-  for (let level = 0; level < 256; level++) {
-    context.fillStyle = css(colorOf(COLORS.attention, level / 255));
+  for (let level = 0; level < 256; level++) { // as over a picture: faint where there is little
+    context.fillStyle = css(colorOf(COLORS.attention, level / 255), opacityOf(level / 255));
     context.fillRect(level, 0, 1, 1);
   }
   return canvas;

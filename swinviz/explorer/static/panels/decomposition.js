@@ -7,7 +7,8 @@
 
 import { make, note } from "../dom.js";
 import { regionBorders } from "../geometry.js";
-import { headName } from "../labels.js";
+import { rich } from "../glossary.js";
+import { aboutDivergence, headName } from "../labels.js";
 import { drawTile } from "../painting.js";
 import { meanRow } from "../rows.js";
 
@@ -21,22 +22,24 @@ const PART_NAMES = [
 export function makeDecomposition() {
   const box = make("div", { class: "swv-decomposition" });
   return {
-    elements: [make("h3", {}, "Content, position, mask"), box],
+    elements: [
+      make("h3", {}, "Content, position, mask"), box,
+      make("p", { class: "swv-note" }, rich("What each part of the attention alone would look at. {kl}: how far the real pattern is "
+        + "from it, in {nat}, averaged over the picture.")),
+    ],
     /** @param {View} view */
     show({ state, chosen, geometry, shares, decomposition: found }) {
       if (found && "error" in found) { box.replaceChildren(note(found.error)); return; }
       box.toggleAttribute("data-waiting", !found || !shares);
       if (!found || !shares) return;
       const marks = { query: found.query, borders: regionBorders(geometry, found.window) };
-      const figures = PART_NAMES.map(([part, name, meaning, divergence]) => {
-        const canvas = make("canvas", { width: 64, height: 64, role: "img", "aria-label": `${name}: ${meaning}` });
+      box.replaceChildren(...PART_NAMES.map(([part, name, meaning, divergence]) => {
+        const canvas = make("canvas", { width: 192, height: 192, role: "img", "aria-label": `${name}: ${meaning}, ${headName(state.head, chosen.heads)}` });
         drawTile(canvas, meanRow(found.parts[part], geometry.windowArea, state.head), geometry.windowSize, marks);
         const [nats] = meanRow(found.divergence[divergence], 1, state.head);
-        return make("figure", { title: meaning }, canvas, make("figcaption", {}, name, make("small", {}, `KL ${nats.toFixed(2)} nat`)));
-      });
-      box.replaceChildren(...figures, note(
-        `What each part alone would attend, ${headName(state.head, chosen.heads)}; `
-        + "KL: how far the pattern is from it, mean over the picture."));
+        return make("figure", { title: meaning }, canvas, make("figcaption", {}, make("b", {}, name),
+          make("small", {}, aboutDivergence(nats)), make("small", {}, `KL ${nats.toFixed(2)} nat`)));
+      }));
     },
   };
 }

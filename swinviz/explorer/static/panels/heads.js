@@ -1,4 +1,4 @@
-/** One small map a head, of the window that is asked about, with entropy and mean distance. */
+/** One small map a head, of the window that is asked about; how far each is spread, in words. */
 
 /**
  * @import {Actions} from "../actions.js"
@@ -7,13 +7,16 @@
 
 import { contextOf, follow, make, replaceChildren } from "../dom.js";
 import { regionBorders } from "../geometry.js";
-import { blockName, headName } from "../labels.js";
+import { term } from "../glossary.js";
+import { aboutTokens, blockName, headName } from "../labels.js";
 import { drawTile } from "../painting.js";
 import { attentionOf, statisticOf } from "../rows.js";
 
+const TILE = 104; // device pixels; the style sheet says how large they are shown
+
 /** @param {Actions} actions @param {number} head -1 for the mean @param {number} heads how many there are */
 function makeHead(actions, head, heads) {
-  const canvas = make("canvas", { width: 56, height: 56, "aria-hidden": "true" });
+  const canvas = make("canvas", { width: TILE, height: TILE, "aria-hidden": "true" });
   const caption = make("small");
   const element = make("button", {
     type: "button", role: "radio", class: "swv-tile", "aria-label": headName(head, heads),
@@ -25,20 +28,24 @@ function makeHead(actions, head, heads) {
 /** @param {Actions} actions */
 export function makeHeads(actions) {
   const group = make("div", { class: "swv-heads", role: "radiogroup", "aria-label": "Heads" });
-  const title = make("h3");
+  const named = make("span");
+  const title = make("h3", {}, term("head", "Heads"), named);
+  const about = { before: make("span"), after: make("span") };
+  const words = make("p", { class: "swv-note swv-spread" }, about.before, term("nat"), about.after);
   /** @type {ReturnType<typeof makeHead>[]} */
   let tiles = [];
   return {
-    elements: [title, group],
+    elements: [title, group, words],
     group,
     /** @param {View} view */
     show(view) {
       const { state, chosen, block, weights, geometry } = view;
       if (tiles.length !== chosen.heads + 1) {
         tiles = Array.from({ length: chosen.heads + 1 }, (_, index) => makeHead(actions, index - 1, chosen.heads));
+        group.classList.toggle("swv-many", tiles.length > 13);
         replaceChildren(group, tiles.map(({ element }) => element), tiles[state.head + 1].element);
       }
-      title.textContent = `Heads of ${blockName(chosen)}${view.edited ? ", edited" : ""}`;
+      named.textContent = ` of ${blockName(chosen)}${view.edited ? ", edited" : ""}`;
       const first = weights.reduce((best, each) => (each.weight > best.weight ? each : best));
       const inWindow = weights.filter(({ window }) => window === first.window); // a region: where most of it lies
       const marks = { query: state.region ? null : first.position, borders: regionBorders(geometry, first.window) };
@@ -49,10 +56,12 @@ export function makeHeads(actions) {
         if (!block || !values) { contextOf(canvas).clearRect(0, 0, canvas.width, canvas.height); continue; }
         drawTile(canvas, values, geometry.windowSize, marks);
         const entropy = statisticOf(block, "entropy", weights, head), distance = statisticOf(block, "distance", weights, head);
-        caption.textContent = `${entropy.toFixed(1)} nat\u2009·\u2009${distance.toFixed(0)} px`;
-        if (!view.resting) continue; // a hint need not follow every move
-        element.title = `${headName(head, chosen.heads)}: entropy ${entropy.toFixed(2)} nat (as wide as ${Math.exp(entropy).toFixed(1)} `
-          + `equal keys), mean distance ${distance.toFixed(1)} px`;
+        caption.textContent = `~${aboutTokens(entropy)}`;
+        if (head === state.head) {
+          about.before.textContent = `${head < 0 ? "A head on average" : `Head ${head}`} is spread over about ${aboutTokens(entropy)} `
+            + `(${entropy.toFixed(1)} `;
+          about.after.textContent = `), ${distance.toFixed(0)} px away on average.`;
+        }
       }
       if (block) follow(group, tiles[state.head + 1].element); // now that the captions have their height
     },

@@ -6,14 +6,25 @@
  */
 
 import { contextOf, make } from "../dom.js";
-import { paintImage, paintLabels, pixelDensity, strokeTwice, timelineBitmap } from "../painting.js";
+import { markQuery, paintImage, paintLabels, pixelDensity, strokeTwice, timelineBitmap } from "../painting.js";
 import { extentOf, shapesOver } from "../shapes.js";
 
-const MAX_PICTURE_HEIGHT = 700;
+const MIN_HEIGHT = 200, MAX_HEIGHT = 760; // CSS pixels
+const NARROW = 720; // CSS pixels of the viewer's width, as in explorer.css
 
-/** CSS pixels from which on the picture would be too tall; the page gives the rest to the other column.
- * @param {Manifest} manifest */
-export const widestOf = ({ size: [height, width] }) => Math.round((MAX_PICTURE_HEIGHT * width) / height);
+/**
+ * Height that lets the picture share one screen with what belongs to it: on a narrow page less than half of it.
+ * @param {HTMLElement} root of the viewer
+ */
+function heightBudget(root) {
+  const { innerHeight } = window;
+  if (root.clientWidth <= NARROW) return Math.max(MIN_HEIGHT, 0.4 * innerHeight);
+  // What the host has above the viewer; in a notebook, far down, the viewer is scrolled to.
+  const host = root.getBoundingClientRect().top + window.scrollY;
+  const above = host > 0.4 * innerHeight ? 0 : Math.max(0, host);
+  const own = [".swv-header", ".swv-strip", ".swv-read"].map((name) => root.querySelector(name)?.clientHeight ?? 0);
+  return Math.max(MIN_HEIGHT, Math.min(MAX_HEIGHT, innerHeight - above - own.reduce((sum, each) => sum + each, 44)));
+}
 
 /** @param {Manifest} manifest */
 export function makePicture(manifest) {
@@ -22,11 +33,13 @@ export function makePicture(manifest) {
     class: "swv-over", tabindex: "0", role: "application", "aria-roledescription": "attention map",
     "aria-label": "Image. Arrow keys move the query, space locks it, question mark shows all keys.",
   });
-  const element = make("div", { class: "swv-picture" }, base, over);
+  const animation = make("canvas", { class: "swv-animation", "aria-hidden": "true", hidden: true });
+  const element = make("div", { class: "swv-picture" }, base, over, animation);
   const image = paintImage(manifest);
   /** @type {WeakMap<Numbers, ReturnType<typeof paintLabels>>} */
   const painted = new WeakMap();
   let scale = 1; // device pixels an input pixel
+  let budget = 0, fitted = ""; // height that the picture may have; for which window that is
 
   /** @param {Segmented | null} segmented */
   function bitmapsOf(segmented) {
@@ -39,14 +52,19 @@ export function makePicture(manifest) {
   /** Fit both canvases to the column. @param {View} view */
   function fit(view) {
     const [height, width] = extentOf(view);
+    const root = /** @type {HTMLElement} */ (element.closest(".swinviz-explorer"));
+    const density = pixelDensity(), around = `${window.innerHeight}, ${root.clientWidth}`;
+    if (fitted !== around) { // and not when a line below it wraps
+      [budget, fitted] = [heightBudget(root), around];
+      root.style.setProperty("--swv-widest", `${Math.round((budget * width) / height)}px`);
+    }
     const room = Math.max(120, element.parentElement?.clientWidth ?? 0);
-    const density = pixelDensity();
-    scale = (Math.min(room, widestOf(manifest)) * density) / width;
+    scale = (Math.min(room, budget * (width / height)) * density) / width;
     const [w, h] = [width, height].map((side) => Math.round(side * scale));
-    for (const canvas of [base, over]) {
+    for (const canvas of [base, over, animation]) {
       if (canvas.width !== w || canvas.height !== h) [canvas.width, canvas.height] = [w, h];
     }
-    for (const { style } of [base, over, element]) {
+    for (const { style } of [base, over, animation, element]) {
       style.width = `${w / density}px`;
       style.height = `${h / density}px`;
     }
@@ -79,7 +97,7 @@ export function makePicture(manifest) {
     const { state, colors, frame, timeline } = view;
     const context = contextOf(over);
     context.clearRect(0, 0, over.width, over.height);
-    const { boxes, tokens, target, spread } = shapesOver(view, scale);
+    const { boxes, tokens, target, ring, spread } = shapesOver(view, scale);
     if (frame == null) {
       const outline = new Path2D();
       for (const box of boxes) outline.rect(...box);
@@ -95,7 +113,7 @@ export function makePicture(manifest) {
         context.fillRect(...box);
       }
       context.globalAlpha = 1;
-      if (!spread) strokeTwice(context, outline, 2);
+      if (!spread) strokeTwice(context, outline, 2 * pixelDensity());
     } else if (timeline?.arrays) {
       const [height, width] = manifest.size.map((side) => Math.round(side * scale));
       context.globalAlpha = state.heat;
@@ -103,13 +121,11 @@ export function makePicture(manifest) {
       context.drawImage(timelineBitmap(timeline, frame), 0, 0, width, height);
       context.globalAlpha = 1;
     }
-    const around = new Path2D();
-    around.rect(...target);
-    strokeTwice(context, around, state.locked || state.region ? 4 : 2, state.region ? [6, 4] : []);
+    markQuery(context, { target, ring }, state.locked);
   }
 
   return {
-    element, base, over, image,
+    element, base, over, image, animation,
     scale: () => scale,
     /** Width on the page, in CSS pixels. */
     width: () => element.style.width,

@@ -4,6 +4,7 @@
 
 import { make, note } from "../dom.js";
 import { locate, locationOf } from "../geometry.js";
+import { term } from "../glossary.js";
 import { formatShare, hintText } from "../labels.js";
 
 /** The class of a pixel, with its confidence. @param {View} view @param {number} y @param {number} x */
@@ -13,13 +14,12 @@ function describePixel({ segmented, manifest: { classes, size } }, y, x) {
   return `${classes[segmented.labels[index]]} (${formatShare(data[index] * step)} sure)`;
 }
 
-/** @param {View} view */
+/** Words after the term "query" or "key". @param {View} view */
 function describeTarget(view) {
-  const { state: { y, x, region, direction }, geometry: { stride, windowSize, numWindows } } = view;
-  if (region) return `Region of ${region[3] - region[1]} × ${region[2] - region[0]} px: mean over ${view.weights.length} tokens.`;
-  return `${direction === "query" ? "Query" : "Key"} token (row ${Math.floor(y / stride)}, column ${Math.floor(x / stride)}), `
-    + `pixel (y ${y}, x ${x}): ${describePixel(view, y, x)}. `
-    + `Window ${locate(view.geometry, y, x)?.window} of ${numWindows}, ${windowSize} × ${windowSize} tokens of ${stride} px.`;
+  const { state: { y, x, region }, geometry: { stride, windowSize, numWindows } } = view;
+  if (region) return ` region of ${region[3] - region[1]} × ${region[2] - region[0]} px: mean over ${view.weights.length} tokens.`;
+  return ` at pixel (y ${y}, x ${x}): ${describePixel(view, y, x)}. Token (row ${Math.floor(y / stride)}, column ${Math.floor(x / stride)}) `
+    + `of ${stride} × ${stride} px, in window ${locate(view.geometry, y, x)?.window} of ${numWindows}, ${windowSize} × ${windowSize} tokens.`;
 }
 
 /** @param {View} view */
@@ -37,7 +37,8 @@ function underPointer(view) {
 }
 
 export function makeReadout() {
-  const text = make("p", { class: "swv-readout" });
+  const role = term("query", "Query"), said = make("span");
+  const text = make("p", { class: "swv-readout" }, role, said);
   const hint = note();
   return {
     elements: [text, hint],
@@ -45,7 +46,9 @@ export function makeReadout() {
     text: () => text.textContent,
     /** @param {View} view */
     show(view) {
-      text.textContent = describeTarget(view) + underPointer(view);
+      const name = view.state.direction;
+      if (role.dataset.term !== name) [role.dataset.term, role.textContent] = [name, name === "key" ? "Key" : "Query"];
+      said.textContent = describeTarget(view) + underPointer(view);
       hint.textContent = hintText(view.state);
     },
   };

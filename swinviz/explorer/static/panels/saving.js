@@ -5,20 +5,19 @@
  * @import {makePicture} from "./picture.js"
  */
 
-import { button, contextOf, download, make, note } from "../dom.js";
+import { button, contextOf, download, make } from "../dom.js";
 import { FRAME_MILLISECONDS, GIF_PALETTE, encodeGif, toPalette } from "../gif.js";
 import { blockName, captionOf, kindOf } from "../labels.js";
 import { timelineBitmap } from "../painting.js";
 import { shapesOver } from "../shapes.js";
-import { formatState } from "../state.js";
 import { captionLayout, lineAt, svgOf } from "../svg.js";
 
 const GIF_SIDE = 480; // pixels along the longer side, at most
 
 /** @typedef {ReturnType<makePicture>} Picture */
 
-/** @param {View} view @param {string} ending */
-const fileName = ({ state }, ending) => `attention-${state.stage}-${state.block}-y${state.y}-x${state.x}.${ending}`;
+/** The picture's name, and what is drawn on it. @param {View} view @param {string} ending */
+const fileName = ({ state, manifest: { picture } }, ending) => `${picture.replace(/\.[^.]*$/, "") || "picture"}-attention-stage${state.stage}-block${state.block}-y${state.y}-x${state.x}.${ending}`;
 
 /** Both canvases as one, with a caption below that says what is seen. @param {View} view @param {Picture} picture */
 function composite(view, { base, over }) {
@@ -79,20 +78,10 @@ function saveGif(view, image) {
 /** @param {() => View} view @param {Picture} picture */
 export function makeSaving(view, picture) {
   const gif = button("GIF of the blocks", () => saveGif(view(), picture.image));
-  const said = note();
-  async function copyPermalink() {
-    const text = formatState(view().state);
-    try {
-      await navigator.clipboard.writeText(text);
-      said.textContent = "copied; explore(model, image, state=…) takes it";
-    } catch { // no clipboard without permission: show it instead
-      said.textContent = text;
-    }
-  }
   return {
     element: make("div", { class: "swv-controls" }, make("span", { class: "swv-note" }, "Save"),
       button("PNG", () => savePng(view(), picture)), button("SVG", () => saveSvg(view(), picture)),
-      gif, button("Copy permalink", copyPermalink), said),
+      gif),
     /** @param {View} shown */
     show(shown) { gif.disabled = !shown.timeline?.arrays; },
   };

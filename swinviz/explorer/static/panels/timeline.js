@@ -6,13 +6,15 @@
  * @import {BlockInfo, Manifest, View} from "../view.js"
  */
 
+import { QUERY_COLOR } from "../colors.js";
 import { button, contextOf, follow, make, makeChoices, showIn } from "../dom.js";
 import { locate, rectangles } from "../geometry.js";
+import { term } from "../glossary.js";
 import { TIMELINE_NAMES, blockName, formatShare, kindOf } from "../labels.js";
 import { pixelDensity, timelineBitmap } from "../painting.js";
 import { toDevice } from "../shapes.js";
 
-const CELL_WIDTH = 80; // CSS pixels
+const CELL = { width: 60, height: 46 }; // CSS pixels that a block's picture fits into
 
 /** @param {View} view @param {number} frame */
 function animationText({ timeline, manifest, state }, frame) {
@@ -26,8 +28,7 @@ function animationText({ timeline, manifest, state }, frame) {
 /** @param {View} view */
 function timelineText(view) {
   if (view.frame != null) return animationText(view, view.frame);
-  return view.timeline?.error
-    ?? `${TIMELINE_NAMES[view.state.timeline][1]}${view.state.region ? " For a region: of its middle." : ""}`;
+  return view.timeline?.error ?? `${TIMELINE_NAMES[view.state.timeline][1]}${view.state.region ? ", of the region's middle" : ""}`;
 }
 
 /** @param {Actions} actions @param {BlockInfo} block */
@@ -51,7 +52,7 @@ function groupByStage(blocks, cells) {
     stages.get(stage)?.children.push(cells[index]);
   });
   return [...stages].map(([stage, { geometry, children }]) => make("div", { class: "swv-stage-box" },
-    make("span", { class: "swv-note" }, `Stage ${stage} · ${geometry.width} × ${geometry.height} tokens`),
+    make("span", { class: "swv-note" }, `Stage ${stage} · ${geometry.width} × ${geometry.height}`),
     make("div", { class: "swv-stage" }, children)));
 }
 
@@ -83,8 +84,10 @@ export function makeTimeline(manifest, actions, image) {
   const cells = manifest.blocks.map((block) => makeCell(actions, block));
   const group = make("div", { class: "swv-timeline", role: "radiogroup", "aria-label": "Blocks" },
     groupByStage(manifest.blocks, cells.map(({ element }) => element)));
-  const text = make("p", { class: "swv-note swv-timeline-text" });
-  const play = button("", () => actions.play(), { title: "Show one block after the other (M)" });
+  const name = term("rollout"), text = make("span");
+  const legend = make("p", { class: "swv-note swv-timeline-text" }, term("wmsa", "W"), " and ", term("swmsa", "SW"), " blocks. The small pictures: ",
+    name, ", ", text);
+  const play = button("", () => actions.play(), { title: "Show one block after the other (M)", class: "swv-button swv-play" });
   const kinds = makeChoices(TIMELINE_NAMES, (timeline) => actions.chooseTimeline(timeline));
   const backgroundOf = makeBackgrounds(image);
 
@@ -93,8 +96,12 @@ export function makeTimeline(manifest, actions, image) {
     const { block, canvas } = cells[index];
     const density = pixelDensity();
     const [height, width] = manifest.size, [y, x] = view.timelinePixel;
-    const wide = Math.round(CELL_WIDTH * density), scale = wide / width, tall = Math.round(height * scale);
-    if (canvas.width !== wide || canvas.height !== tall) [canvas.width, canvas.height] = [wide, tall];
+    const scale = Math.min(CELL.width / width, CELL.height / height) * density;
+    const [wide, tall] = [width, height].map((side) => Math.max(1, Math.round(side * scale)));
+    if (canvas.width !== wide || canvas.height !== tall) {
+      [canvas.width, canvas.height] = [wide, tall];
+      canvas.style.width = `${wide / density}px`;
+    }
     const context = contextOf(canvas);
     context.drawImage(backgroundOf(view.timeline, index, view.colors.veil, [wide, tall]), 0, 0);
     const outline = new Path2D(), geometry = view.geometryOf(block);
@@ -104,10 +111,12 @@ export function makeTimeline(manifest, actions, image) {
     context.strokeStyle = "#fff";
     context.lineWidth = density;
     context.stroke(outline);
+    context.fillStyle = QUERY_COLOR;
+    context.fillRect(Math.round(x * scale) - density, Math.round(y * scale) - density, 3 * density, 3 * density);
   }
 
   return {
-    elements: [make("div", { class: "swv-controls" }, play, ...kinds.elements, text), group],
+    elements: [make("div", { class: "swv-film" }, play, make("span", { class: "swv-group" }, kinds.elements)), group, legend],
     group,
     /** @param {View} view */
     show(view) {
@@ -124,6 +133,7 @@ export function makeTimeline(manifest, actions, image) {
       play.disabled = !view.timeline?.arrays;
       play.textContent = frame == null ? "▶ Play" : "■ Stop";
       kinds.show(view.state.timeline);
+      [name.dataset.term, name.textContent] = [view.state.timeline, view.state.timeline];
       text.textContent = timelineText(view);
     },
   };
