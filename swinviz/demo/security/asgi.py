@@ -8,9 +8,16 @@ from typing import Any
 __all__ = ["ASGI", "HEADERS", "Message", "Receive", "Send", "client_of", "header", "refuse"]
 
 Message = MutableMapping[str, Any]
+"""A connection's scope, or an event of it."""
+
 Receive = Callable[[], Awaitable[Message]]
+"""Waits for the next event of a visitor."""
+
 Send = Callable[[Message], Awaitable[None]]
+"""Gives an event to a visitor."""
+
 ASGI = Callable[[Message, Receive, Send], Awaitable[None]]
+"""An application, or a middleware around one."""
 
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
