@@ -544,6 +544,10 @@ def test_javascript_finds_the_windows_and_shares_that_python_does(repository: Pa
     _node(repository, fixtures, "index.test.mjs")
 
 
+def test_javascript_counts_the_pixels_at_the_borders(repository: Path, fixtures: Path) -> None:
+    _node(repository, fixtures, "rows.test.mjs")
+
+
 def test_javascript_keeps_state_messages_and_answers_straight(repository: Path, fixtures: Path) -> None:
     _node(repository, fixtures, "state.test.mjs")
     with Image.open(fixtures / "written.gif") as gif:  # PIL's decoder is the oracle of the encoder

@@ -108,12 +108,20 @@ def test_relative_position_index_reads_the_row_of_query_minus_key(side: int) -> 
         assert index[query, key].item() == (down + side - 1) * (2 * side - 1) + (right + side - 1)
 
 
+def runs(numbers: list[int]) -> int:
+    return 1 + sum(after != before + 1 for before, after in itertools.pairwise(numbers))
+
+
 @given(geometries())
 def test_rectangles_cover_exactly_the_pixels_of_the_windows_tokens(geometry: WindowGeometry) -> None:
     where = {place: position for position, place in places(geometry).items()}
     for window in range(geometry.num_windows):
         rectangles = geometry.rectangles(window)
-        assert 1 <= len(rectangles) <= 4
+        # One for each run of neighboring rows and columns: no empty ones, none cut without need.
+        side = geometry.window_size
+        rows = [where[window, place][0] for place in range(0, side * side, side)]
+        columns = [where[window, place][1] for place in range(side)]
+        assert len(rectangles) == runs(rows) * runs(columns)
         covered = [
             (row, column)
             for top, left, bottom, right in rectangles
@@ -123,6 +131,25 @@ def test_rectangles_cover_exactly_the_pixels_of_the_windows_tokens(geometry: Win
         expected = [where[window, place] for place in range(geometry.window_area)]
         stride = geometry.stride
         assert sorted(covered) == sorted((row * stride, column * stride) for row, column in expected)
+
+
+@pytest.mark.parametrize(
+    ("window", "expected"),
+    [
+        (0, [(8, 8, 24, 24)]),
+        (1, [(8, 24, 24, 32), (8, 0, 24, 8)]),  # ends at the right border, begins again at the left
+        (2, [(24, 8, 32, 24), (0, 8, 8, 24)]),
+        (3, [(24, 24, 32, 32), (24, 0, 32, 8), (0, 24, 8, 32), (0, 0, 8, 8)]),
+    ],
+)
+def test_rectangles_at_the_border_are_those_drawn_by_hand(
+    window: int, expected: list[tuple[int, ...]]
+) -> None:
+    assert list(WindowGeometry(8, 8, 4, 2, stride=4).rectangles(window)) == expected
+
+
+def test_a_window_that_ends_at_the_border_is_one_rectangle() -> None:
+    assert list(WindowGeometry(8, 8, 4, 0, stride=4).rectangles(3)) == [(16, 16, 32, 32)]
 
 
 @given(geometries(), st.data())

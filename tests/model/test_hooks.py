@@ -190,6 +190,23 @@ def test_a_capture_sees_what_all_edits_made_in_order(model: SwinUPerNet, images:
     torch.testing.assert_close(seen["head.logits"], plain * 2 + 1)
 
 
+def test_inner_edits_see_what_outer_ones_made_and_both_captures_see_the_result(
+    model: SwinUPerNet, images: torch.Tensor
+) -> None:
+    double = {"head.logits": lambda x, hook: x * 2}
+    add = {"head.logits": lambda x, hook: x + 1}
+    with torch.no_grad(), capture(model, "head.logits") as seen:
+        model(images)
+        plain = seen["head.logits"]
+        with edit(model, double), capture(model, "head.logits") as between, edit(model, add):
+            model(images)
+        torch.testing.assert_close(seen["head.logits"], plain * 2 + 1)
+        assert torch.equal(between["head.logits"], seen["head.logits"])
+        with edit(model, add), edit(model, double):
+            model(images)
+        torch.testing.assert_close(seen["head.logits"], (plain + 1) * 2)
+
+
 def test_editing_the_geometry_switches_the_shift_off(model: SwinUPerNet, images: torch.Tensor) -> None:
     with (
         torch.no_grad(),

@@ -59,6 +59,29 @@ def test_loss_falls_and_miou_rises_on_something_easy() -> None:
     assert seen.calls == ["begin 0 100", "end"]
 
 
+@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
+def test_a_validation_changes_nothing_of_what_is_learned(ema_decay: float) -> None:
+    """It puts the model into evaluation mode; left there, batch normalization would stand still."""
+    recipe = replace(RECIPE, max_iters=6, ema_decay=ema_decay)
+    modes: list[bool] = []
+
+    def validation(model: SwinUPerNet) -> dict[str, float]:
+        modes.append(model.training)
+        model(torch.zeros(1, 3, 32, 32))
+        return {"mIoU": 0.5}
+
+    def learned(validate_every: int) -> dict[str, torch.Tensor]:
+        torch.manual_seed(0)
+        options = RunOptions(log_every=1, validate_every=validate_every)
+        return weights(
+            train(SwinUPerNet(tiny_config(3)), Stripes(), noisy, recipe, options, validation=validation)
+        )
+
+    alone, validated = learned(0), learned(2)
+    assert modes == [False] * 3
+    assert all(torch.equal(value, alone[name]) for name, value in validated.items())
+
+
 def test_callbacks_end_when_the_run_fails() -> None:
     class Failing(Notebook):
         def step(self, report: StepReport, model: SwinUPerNet) -> None:

@@ -56,10 +56,14 @@ def test_gradients_flow_as_through_the_plain_convolution() -> None:
     torch.testing.assert_close(*found, atol=1e-2, rtol=1e-4)
 
 
-def test_bfloat16_stays_bfloat16_and_loses_no_more_than_its_rounding() -> None:
+@needs_the_library
+def test_bfloat16_stays_bfloat16_and_loses_no_more_than_its_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)  # which would take the plain way
     x, weight = torch.randn(1, 16, 32, 32).bfloat16(), torch.randn(8, 16, 3, 3).bfloat16()
-    exact = F.conv2d(x.double(), weight.double(), padding=1)
-    found = convolve_3x3(x, weight)
+    bias = 20 * torch.randn(8).bfloat16()
+    exact = F.conv2d(x.double(), weight.double(), bias.double(), padding=1)
+    assert use_winograd(x, weight)
+    found = convolve_3x3(x, weight, bias)
     assert found.dtype is torch.bfloat16
     assert (found - exact).abs().max() < 2**-7 * exact.abs().max()
 
