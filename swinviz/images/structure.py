@@ -109,7 +109,7 @@ def _tags(contents: bytes) -> Iterator[tuple[int, int, int, int]]:
             if values * _TIFF_SIZES.get(kind, 1) > struct.calcsize("=" + offset):
                 (place,) = struct.unpack_from(order + offset, contents, place)
             yield tag, kind, values, place
-    except struct.error:
+    except (struct.error, OverflowError):
         return  # damaged: the decoder says how
 
 
@@ -134,7 +134,7 @@ def _numbers(contents: bytes, kind: int, values: int, place: int) -> tuple[int, 
     letter = {1: "B", 3: "H", 4: "L", 13: "L", 16: "Q", 18: "Q"}.get(kind)
     try:
         return struct.unpack_from(f"{_order(contents)}{values}{letter}", contents, place) if letter else ()
-    except struct.error:
+    except (struct.error, OverflowError):
         return ()
 
 

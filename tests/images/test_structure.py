@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import resource
 import struct
@@ -164,6 +165,18 @@ def scans_in_a_strip(repeats: int) -> bytes:
     tags = [(256, 4, 1, 700), (257, 4, 1, 700), (258, 3, 1, 8), (259, 3, 1, 7), (262, 3, 1, 6)]
     tags += [(277, 3, 1, 3), (278, 4, 1, 700), (273, 4, 1, 8 + 2 + 12 * 9 + 4), (279, 4, 1, len(strip))]
     return tiff(tags, strip)
+
+
+@pytest.mark.parametrize("number", [2**63, 2**64 - 1, 2**32])
+def test_numbers_of_64_bits_are_no_places_in_a_file(number: int) -> None:
+    """A BigTIFF whose directory, or whose strips, lie beyond what can be addressed (found by fuzzing)."""
+    entries = [(259, 3, 1, 7), (273, 16, number, number), (279, 16, number, number)]
+    for start, tags in ((number, b""), (16, b"".join(struct.pack("<HHQQ", *entry) for entry in entries))):
+        contents = b"II+\0\x08\0\0\0" + struct.pack("<QQ", start, len(entries)) + tags
+        with pytest.raises(ImageError):
+            read_image(contents)
+        with contextlib.suppress(ImageError):
+            check_scans(contents, 1_000_000, "it")
 
 
 def test_transparency_in_bands_is_that_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
