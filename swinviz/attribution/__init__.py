@@ -5,6 +5,7 @@ from __future__ import annotations
 from swinviz.attribution.explanations import explanations
 from swinviz.attribution.gradients import Cam, class_activation
 from swinviz.attribution.imputation import linear_imputation
+from swinviz.attribution.lens import Lens, LensStep, decoder_lens, probe_lens, train_probes
 from swinviz.attribution.local import bounding_box, decode_box, fusion_shares
 from swinviz.attribution.logit_attribution import (
     LogitAttribution,
@@ -21,6 +22,8 @@ from swinviz.attribution.trust_table import TrustRow, TrustTable, disc, trust_ta
 __all__ = [
     "MEASURES",
     "Cam",
+    "Lens",
+    "LensStep",
     "LogitAttribution",
     "Trust",
     "TrustOptions",
@@ -32,6 +35,7 @@ __all__ = [
     "chosen_class",
     "class_activation",
     "decode_box",
+    "decoder_lens",
     "decoder_logit_attribution",
     "disc",
     "effective_receptive_field",
@@ -41,7 +45,9 @@ __all__ = [
     "linear_imputation",
     "logit_attribution_from",
     "pixel_weights",
+    "probe_lens",
     "target_logit",
+    "train_probes",
     "trust_curves",
     "trust_table",
     "weights_on_map",

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from swinviz.features.probe import LinearProbe, ProbeSums, load_probe, save_probe
 from swinviz.features.similarity import SimilarityMap, token_similarity, unit_vectors
 from swinviz.features.tokens import TokenMap, read_tokens, token_map
 
 __all__ = [
+    "LinearProbe",
+    "ProbeSums",
     "SimilarityMap",
     "TokenMap",
+    "load_probe",
     "read_tokens",
+    "save_probe",
     "token_map",
     "token_similarity",
     "unit_vectors",

@@ -18,6 +18,7 @@ from swinviz.plots.evaluation import (
 )
 from swinviz.plots.heads import plot_bias_tables, plot_decomposition, plot_heads, plot_statistics
 from swinviz.plots.interventions import plot_comparison, plot_iou_changes
+from swinviz.plots.lens import plot_lens
 from swinviz.plots.notebook import show
 from swinviz.plots.patching import plot_patching_grid, plot_token_patching
 from swinviz.plots.reach import plot_reachability, plot_rollout, plot_share_maps
@@ -43,6 +44,7 @@ __all__ = [
     "plot_heads",
     "plot_iou_changes",
     "plot_labels",
+    "plot_lens",
     "plot_level_shares",
     "plot_logit_attribution",
     "plot_lr_curve",

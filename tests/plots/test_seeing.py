@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from swinviz import plots
 from swinviz.attention import attention_to_image
-from swinviz.attribution import MEASURES, Trust, TrustTable
+from swinviz.attribution import MEASURES, Lens, LensStep, Trust, TrustTable
 from swinviz.features import SimilarityMap
 from swinviz.interventions import PatchingGrid, TokenPatching
 from swinviz.model.geometry import WindowGeometry
@@ -117,3 +117,21 @@ def test_trust_figures_say_class_place_cells_and_chance(image: np.ndarray) -> No
     assert_says(figure, "val; 3 places of 2 pictures", "advantage over random", "ROAD", "two standard errors")
     drawn = [list(line.get_xdata()) for line in figure.axes[0].lines]
     assert drawn[0] == pytest.approx([-0.1, -0.2, -0.4])
+
+
+def test_a_lens_figure_says_place_kind_blocks_flips_and_decision(image: np.ndarray) -> None:
+    def step(first: float, flipped: float) -> LensStep:
+        return LensStep(
+            torch.zeros(4, 6).long(), torch.rand(4, 6), torch.tensor([first, 1 - first]).double(), flipped
+        )
+
+    steps = {
+        BlockId(0, 0): step(0.25, 0.0),
+        BlockId(1, 0): step(0.75, 0.5),
+        BlockId(1, 1): step(0.875, 0.125),
+    }
+    lens = Lens(steps, "probe", torch.tensor([0.9, 0.1]), (7, 9), (30, 45))
+    palette = ((0, 0, 255), (0, 255, 0))
+    figure = plots.plot_lens(image, lens, ("sky", "sea"), palette, picture="a.jpg")
+    assert_says(figure, "a.jpg", "0.0: sea 75%", "1.0: sky 75%", "50% of the picture flipped", "linear probe")
+    assert_says(figure, "y=7, x=9", "“sky” 90% in the whole model, decided at 1.0", "stage.block")
