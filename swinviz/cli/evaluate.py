@@ -15,6 +15,7 @@ from swinviz.devices import PRECISIONS, parse_device
 from swinviz.evaluation import Report, evaluate, evaluate_photos, measure_cost
 from swinviz.files import replacing
 from swinviz.inference import MULTI_SCALE, InferenceOptions
+from swinviz.report_page import picture_images, save_report_page
 from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["add_arguments", "run"]
@@ -44,7 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="DIR",
-        help="folder for report, plots and the state to go on from",
+        help="folder for report (JSON, and a page to open in a browser), plots and the state to go on from",
+    )
+    parser.add_argument(
+        "--baseline",
+        type=Path,
+        metavar="REPORT",
+        help="an earlier report.json, against which the page compares every figure",
     )
     add_model_arguments(parser)
     parser.add_argument("--preset", dest="model", help="the same as --model")
@@ -62,6 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         check = open_dataset(arguments.data, arguments.split, strict=False).check()
         print(check)
         return 0 if check.ok else 1
+    baseline = Report.load(arguments.baseline) if arguments.baseline else None
     device = parse_device(arguments.device)
     options = InferenceOptions(
         mode="slide" if arguments.slide else "whole", precision=PRECISIONS[arguments.precision]
@@ -88,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     print(report.class_table(), report.table(), sep="\n\n")
     if folder:
-        _write(report, model, dataset, options, folder)
+        _write(report, model, dataset, options, folder, baseline)
     return 0
 
 
@@ -123,11 +131,14 @@ def _write(
     dataset: LabeledImages | Scenes,
     options: InferenceOptions,
     folder: Path,
+    baseline: Report | None,
 ) -> None:
     # matplotlib takes a while to import
     from swinviz.plots import plot_class_bars, plot_confusion, plot_worst_images
 
     print(report.save(folder / "report.json"))
+    pictures = picture_images(report, model, dataset, options, baseline=baseline)
+    print(save_report_page(report, folder / "report.html", pictures, baseline=baseline))
     figures = {
         "confusion": plot_confusion(report),
         "classes": plot_class_bars(report),

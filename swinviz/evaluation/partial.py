@@ -15,9 +15,12 @@ from typing import NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 
 from swinviz.errors import SwinvizError
+from swinviz.evaluation.calibration import BINS
 from swinviz.evaluation.metrics import ConfusionCounts
+from swinviz.evaluation.window_borders import BORDER_BINS
 from swinviz.files import replacing
 
 __all__ = ["ImageScore", "PartialResult", "Shards"]
@@ -31,12 +34,14 @@ class ImageScore(NamedTuple):
         name: its name there.
         miou: mean IoU over the classes that are in it or were predicted (0..1; NaN if all is ignored).
         aacc: the part of its pixels that was labeled rightly.
+        iou: (class, IoU) of each class that is in it, IoU from 0 to 1.
     """
 
     number: int
     name: str
     miou: float
     aacc: float
+    iou: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass
@@ -47,6 +52,8 @@ class PartialResult:
         counts: pixels counted.
         images: one score an image.
         notes: what was not done as asked, such as tiling for lack of memory.
+        calibration: (3, 15), as `confidence_bins` counts.
+        borders: (2, bins), right pixels and all by their distance to the first stage's window borders.
         model_seconds: time spent from decoded images to labels.
         seconds: time spent in all.
     """
@@ -54,6 +61,8 @@ class PartialResult:
     counts: ConfusionCounts
     images: list[ImageScore] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    calibration: NDArray[np.float64] = field(default_factory=lambda: np.zeros((3, BINS)))
+    borders: NDArray[np.int64] = field(default_factory=lambda: np.zeros((2, BORDER_BINS), np.int64))
     model_seconds: float = 0.0
     seconds: float = 0.0
 
@@ -62,6 +71,8 @@ class PartialResult:
         self.counts += other.counts
         self.images += other.images
         self.notes += other.notes
+        self.calibration = self.calibration + other.calibration
+        self.borders = self.borders + other.borders
         self.model_seconds += other.model_seconds
         self.seconds += other.seconds
 
@@ -105,6 +116,8 @@ class Shards:
                 file,
                 confusion=measured.counts.confusion,
                 boundary=measured.counts.boundary,
+                calibration=measured.calibration,
+                borders=measured.borders,
                 header=np.array(json.dumps(header)),
             )
 
@@ -113,6 +126,7 @@ class Shards:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 header = json.loads(str(arrays["header"]))
                 counts = ConfusionCounts(arrays["confusion"], arrays["boundary"])
+                calibration, borders = arrays["calibration"], arrays["borders"]
         except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
             raise SwinvizError(
                 f"the progress in {str(path)!r} cannot be read ({error}): remove it."
@@ -123,5 +137,9 @@ class Shards:
                 f"{str(self.folder)!r} holds the progress of another evaluation (its "
                 f"{' and '.join(differing)} differ): remove the folder or choose another."
             )
-        images = [ImageScore(*image) for image in header["images"]]
-        return PartialResult(counts, images, header["notes"], header["model_seconds"], header["seconds"])
+        images = [
+            ImageScore(number, name, miou, aacc, tuple((label, value) for label, value in iou))
+            for number, name, miou, aacc, iou in header["images"]
+        ]
+        seconds = header["model_seconds"], header["seconds"]
+        return PartialResult(counts, images, header["notes"], calibration, borders, *seconds)

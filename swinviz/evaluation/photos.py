@@ -8,7 +8,6 @@ restricted to the data set's classes, so a pole seen in a wall costs accuracy.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +15,11 @@ from tqdm.auto import tqdm
 
 from swinviz.data.photos import PhotoDataset
 from swinviz.errors import DatasetError
+from swinviz.evaluation.calibration import BINS, calibration_error, confidence_bins
 from swinviz.inference import InferenceOptions
 from swinviz.segmenter import SwinUPerNet
 
-__all__ = ["BINS", "PhotoReport", "calibration_error", "evaluate_photos"]
-
-BINS: Final = 15
-"""Confidence bins of the expected calibration error, of equal width."""
+__all__ = ["PhotoReport", "evaluate_photos"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,20 +77,6 @@ class PhotoReport:
         )
 
 
-def calibration_error(bins: NDArray[np.float64]) -> float:
-    """Average distance of confidence from accuracy, weighted by pixels (Guo et al. 2017, equation 3).
-
-    Args:
-        bins: (3, B): pixels, summed confidence, and right pixels of each bin; those of several data
-            sets may be added.
-
-    >>> calibration_error(np.array([[4.0, 6.0], [2.0, 5.4], [2.0, 6.0]]))
-    0.06
-    """
-    pixels, confidence, right = bins
-    return round(float(np.abs(confidence - right).sum() / pixels.sum()), 12)
-
-
 def evaluate_photos(
     model: SwinUPerNet,
     dataset: PhotoDataset,
@@ -129,7 +112,5 @@ def evaluate_photos(
         truth, predicted, scores = true[counted], table[result.labels[counted]], result.scores[counted]
         pairs = np.bincount(truth * confusion.shape[1] + predicted.astype(np.int64), minlength=confusion.size)
         confusion += pairs.reshape(confusion.shape)
-        places = np.minimum((scores * BINS).astype(np.int64), BINS - 1)
-        for row, weights in enumerate((np.ones_like(scores), scores, truth == predicted)):
-            bins[row] += np.bincount(places, weights=weights, minlength=BINS)
+        bins += confidence_bins(scores, truth == predicted)
     return PhotoReport(f"{type(dataset).__name__} {dataset.split}".strip(), names, confusion, bins, count)

@@ -6,19 +6,23 @@ import json
 import math
 import os
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from swinviz.errors import SwinvizError
+from swinviz.evaluation.calibration import BINS, calibration_error
 from swinviz.evaluation.cost import Cost
 from swinviz.evaluation.metrics import ConfusionCounts, Metrics
 from swinviz.evaluation.partial import ImageScore, PartialResult
+from swinviz.evaluation.window_borders import BorderAccuracy
 from swinviz.files import replacing
 from swinviz.inference import MULTI_SCALE, InferenceOptions
+from swinviz.model.config import Color
 from swinviz.presets import PRESETS
 
 if TYPE_CHECKING:
@@ -42,6 +46,10 @@ class Report:
         seconds: time it took, summed over processes.
         model_seconds: the part of it that was spent from decoded images to labels.
         environment: versions, device and number of processes.
+        palette: one RGB color (0..255) a class.
+        calibration: (3, 15): pixels, summed confidence and right pixels by confidence.
+        borders: accuracy by the distance to the borders of the first stage's windows; None where another
+            way of cutting the image moved them.
         preset: name of the model's preset; its published figures stand beside the measured ones.
         cost: speed and memory, if they were measured.
     """
@@ -55,6 +63,9 @@ class Report:
     seconds: float
     model_seconds: float
     environment: dict[str, str]
+    palette: tuple[Color, ...] = ()
+    calibration: NDArray[np.float64] = field(default_factory=lambda: np.zeros((3, BINS)))
+    borders: BorderAccuracy | None = None
     preset: str = ""
     cost: Cost | None = None
 
@@ -77,6 +88,9 @@ class Report:
             notes=tuple(measured.notes),
             seconds=measured.seconds,
             model_seconds=measured.model_seconds,
+            palette=tuple(model.config.palette),
+            calibration=measured.calibration,
+            borders=_borders(measured, model, options),
             environment={
                 "torch": torch.__version__,
                 "python": platform.python_version(),
@@ -95,6 +109,11 @@ class Report:
     def overhead(self) -> float:
         """Time spent on anything but the model, as a share of the model's."""
         return self.seconds / self.model_seconds - 1.0
+
+    @property
+    def calibration_error(self) -> float:
+        """Expected calibration error, 0 to 1; NaN where nothing was counted."""
+        return calibration_error(self.calibration)
 
     def worst(self, count: int = 12) -> list[ImageScore]:
         """List the images with the lowest mean IoU, worst first."""
@@ -153,6 +172,7 @@ class Report:
                 "macc": _plain(metrics.macc),
                 "aacc": _plain(metrics.aacc),
                 "boundary_iou": _plain(metrics.mean_boundary_iou),
+                "calibration_error": _plain(self.calibration_error),
             },
             "published": self._published(),
             "classes": [
@@ -168,8 +188,14 @@ class Report:
             "notes": list(self.notes),
             "confusion": self.counts.confusion.tolist(),
             "boundary": self.counts.boundary.tolist(),
+            "palette": [list(color) for color in self.palette],
+            "calibration": self.calibration.tolist(),
+            "borders": None
+            if self.borders is None
+            else [self.borders.distance.tolist(), self.borders.right.tolist(), self.borders.total.tolist()],
             "images": [
-                [image.number, image.name, _plain(image.miou), _plain(image.aacc)] for image in self.images
+                [image.number, image.name, _plain(image.miou), _plain(image.aacc), list(image.iou)]
+                for image in self.images
             ],
         }
 
@@ -197,9 +223,18 @@ class Report:
                     np.array(stored["confusion"], np.int64), np.array(stored["boundary"], np.int64)
                 ),
                 images=tuple(
-                    ImageScore(number, name, *(math.nan if value is None else value for value in scores))
-                    for number, name, *scores in stored["images"]
+                    ImageScore(
+                        number,
+                        name,
+                        math.nan if miou is None else miou,
+                        math.nan if aacc is None else aacc,
+                        tuple((label, value) for label, value in iou),
+                    )
+                    for number, name, miou, aacc, iou in stored["images"]
                 ),
+                palette=tuple(tuple(color) for color in stored["palette"]),
+                calibration=np.array(stored["calibration"], np.float64),
+                borders=BorderAccuracy(*map(np.array, stored["borders"])) if stored["borders"] else None,
                 options=stored["options"],
                 notes=tuple(stored["notes"]),
                 seconds=stored["seconds"],
@@ -229,6 +264,14 @@ class Report:
         return [
             f"{len(self.notes)} images were not done as asked, so the figures are not exact. {self.notes[0]}"
         ]
+
+
+def _borders(measured: PartialResult, model: SwinUPerNet, options: InferenceOptions) -> BorderAccuracy | None:
+    if options.mode != "whole" or len(options.scales) > 1:
+        return None
+    half = model.config.backbone.window_size * model.config.backbone.strides[0] / 2
+    bins = measured.borders.shape[1]
+    return BorderAccuracy((np.arange(bins) + 0.5) * half / bins, *measured.borders)
 
 
 def _in_words(options: InferenceOptions) -> str:

@@ -17,14 +17,18 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from swinviz.data.dataset import LabeledDataset, name_of
+from swinviz.data.dataset import IGNORE_INDEX, LabeledDataset, name_of
 from swinviz.distributed import distributed_context
 from swinviz.errors import DatasetError
+from swinviz.evaluation.calibration import confidence_bins
 from swinviz.evaluation.loading import prefetched
 from swinviz.evaluation.metrics import ConfusionCounts
 from swinviz.evaluation.partial import ImageScore, PartialResult, Shards
 from swinviz.evaluation.report import Report
+from swinviz.evaluation.window_borders import count_by_distance
+from swinviz.images import keep_ratio_size
 from swinviz.inference import InferenceOptions, Segmentation
+from swinviz.model.geometry import WindowGeometry
 from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["evaluate"]
@@ -140,14 +144,28 @@ class _Counter:
         except DatasetError as error:
             raise DatasetError(f"image {name!r}: {error}") from error
         metrics = counts.metrics()
+        there = np.flatnonzero(counts.confusion.any(axis=1))
+        iou = tuple((int(label), round(float(metrics.iou[label]), 6)) for label in there)
+        known = truth != IGNORE_INDEX
         self.measured.add(
             PartialResult(
                 counts,
-                [ImageScore(index, name, metrics.miou, metrics.aacc)],
+                [ImageScore(index, name, metrics.miou, metrics.aacc, iou)],
                 [f"image {name!r}: {note}" for note in result.notes],
+                confidence_bins(result.scores[known], (result.labels == truth)[known]),
+                self.borders(result.labels, truth),
                 model_seconds=result.seconds,
             )
         )
+
+    def borders(self, labels: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        """Count one image's pixels by their distance to the borders of the first stage's windows."""
+        config = self.model.config
+        size = (truth.shape[0], truth.shape[1])
+        inputs = keep_ratio_size(size, self.options.scale or config.scale)
+        stride, window = config.backbone.strides[0], config.backbone.window_size
+        geometry = WindowGeometry(-(-inputs[0] // stride), -(-inputs[1] // stride), window, 0, stride)
+        return count_by_distance(geometry, inputs, labels, truth)
 
     def save(self) -> None:
         """Write this process's shard, if anything was counted and a state is kept."""

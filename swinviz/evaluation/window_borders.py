@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,10 @@ from swinviz.inference import InferenceOptions
 from swinviz.model.geometry import WindowGeometry
 from swinviz.segmenter import SwinUPerNet
 
-__all__ = ["BorderAccuracy", "border_accuracy", "border_distance"]
+__all__ = ["BORDER_BINS", "BorderAccuracy", "border_accuracy", "border_distance", "count_by_distance"]
+
+BORDER_BINS: Final = 7
+"""Parts that half a window is divided into, by default."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ def border_accuracy(
     dataset: LabeledDataset,
     *,
     stage: int = 0,
-    bins: int = 7,
+    bins: int = BORDER_BINS,
     scale: tuple[int, int] | None = None,
     limit: int | None = None,
     progress: bool = True,
@@ -100,7 +104,7 @@ def border_accuracy(
     """
     stride, window = model.config.backbone.strides[stage], model.config.backbone.window_size
     half = window * stride / 2
-    right, total = np.zeros(bins, np.int64), np.zeros(bins, np.int64)
+    counts = np.zeros((2, bins), np.int64)
     indices = range(len(dataset))[:limit]
     options = InferenceOptions(scale=scale)
     for _, (image, truth) in tqdm(
@@ -108,10 +112,32 @@ def border_accuracy(
     ):
         inputs = keep_ratio_size(image.shape[:2], scale or model.config.scale)
         geometry = WindowGeometry(-(-inputs[0] // stride), -(-inputs[1] // stride), window, 0, stride)
-        distance = border_distance(geometry, inputs, truth.shape)
-        counted = (truth != IGNORE_INDEX) & (distance < half)
-        number = (distance[counted] / half * bins).astype(np.int64)
-        correct = (model.segment(image, options).labels == truth)[counted]
-        total += np.bincount(number, minlength=bins)
-        right += np.bincount(number, weights=correct, minlength=bins).astype(np.int64)
-    return BorderAccuracy((np.arange(bins) + 0.5) * half / bins, right, total)
+        counts += count_by_distance(geometry, inputs, model.segment(image, options).labels, truth, bins)
+    return BorderAccuracy((np.arange(bins) + 0.5) * half / bins, *counts)
+
+
+def count_by_distance(
+    geometry: WindowGeometry,
+    inputs: tuple[int, int],
+    labels: NDArray[np.integer],
+    truth: NDArray[np.integer],
+    bins: int = BORDER_BINS,
+) -> NDArray[np.int64]:
+    """Count one image's pixels by their distance to the nearest border between two windows.
+
+    Args:
+        geometry: how a map is cut.
+        inputs: (height, width) of the model's input, in pixels.
+        labels: (H, W), predicted classes.
+        truth: (H, W), true classes, or 255 for ignored.
+        bins: parts that half a window is divided into; pixels further away are left out.
+
+    Returns:
+        (2, bins): right pixels, and all.
+    """
+    half = geometry.window_size * geometry.stride / 2
+    distance = border_distance(geometry, inputs, (truth.shape[0], truth.shape[1]))
+    counted = (truth != IGNORE_INDEX) & (distance < half)
+    number = (distance[counted] / half * bins).astype(np.int64)
+    right = np.bincount(number, weights=(labels == truth)[counted], minlength=bins)
+    return np.stack([right.astype(np.int64), np.bincount(number, minlength=bins)])
