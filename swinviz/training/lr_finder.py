@@ -29,7 +29,7 @@ class LrCurve:
     Attributes:
         rates: learning rates, one a step, growing by a constant factor.
         losses: loss of each step, in the loss's own unit.
-        smoothed: running mean of the losses, in their unit, without the bias of its start.
+        smoothed: running mean of the losses, at least 0, without the bias of its start.
         suggestion: rate, above 0, at which the smoothed loss falls most steeply; a run may take it.
     """
 
