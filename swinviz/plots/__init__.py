@@ -10,6 +10,7 @@ from swinviz.plots.attribution import (
     plot_logit_attribution,
     plot_receptive_field,
 )
+from swinviz.plots.components import plot_components
 from swinviz.plots.evaluation import (
     plot_border_accuracy,
     plot_class_bars,
@@ -38,6 +39,7 @@ __all__ = [
     "plot_cam",
     "plot_class_bars",
     "plot_comparison",
+    "plot_components",
     "plot_confusion",
     "plot_decomposition",
     "plot_explanations",

@@ -52,7 +52,7 @@ def plot_lens(
     columns = min(count, 6)
     rows = -(-count // columns)
     figure = Figure(
-        figsize=(2.3 * columns, rows * (2.3 * min(height / width, 2.0) + 0.4) + 3.0), layout="constrained"
+        figsize=(2.3 * columns, rows * (2.3 * min(height / width, 2.0) + 0.7) + 3.2), layout="constrained"
     )
     parts = figure.subfigures(2, 1, height_ratios=(rows * 1.2, 1.6), squeeze=False)
     upper, lower = parts[0, 0], parts[1, 0]

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from swinviz import plots
 from swinviz.attention import attention_to_image
 from swinviz.attribution import MEASURES, Lens, LensStep, Trust, TrustTable
-from swinviz.features import SimilarityMap
+from swinviz.features import SimilarityMap, TokenMap, principal_components
 from swinviz.interventions import PatchingGrid, TokenPatching
 from swinviz.model.geometry import WindowGeometry
 from swinviz.model.hooks import BlockId
@@ -135,3 +135,11 @@ def test_a_lens_figure_says_place_kind_blocks_flips_and_decision(image: np.ndarr
     figure = plots.plot_lens(image, lens, ("sky", "sea"), palette, picture="a.jpg")
     assert_says(figure, "a.jpg", "0.0: sea 75%", "1.0: sky 75%", "50% of the picture flipped", "linear probe")
     assert_says(figure, "y=7, x=9", "“sky” 90% in the whole model, decided at 1.0", "stage.block")
+
+
+def test_a_components_figure_says_hook_point_variance_and_threshold(image: np.ndarray) -> None:
+    maps = [TokenMap(torch.randn(1, 4, 6, 8), 8, "stages.1.blocks.0.attn.k", 1) for _ in range(2)]
+    components = principal_components(maps, threshold=0.4, side="below")
+    figure = plots.plot_components([image, image], maps, components, names=("a.jpg", "b$.jpg"))
+    assert_says(figure, "a.jpg", r"b\$.jpg", "stages.1.blocks.0.attn.k, head 1", "of the variance: red")
+    assert_says(figure, "not below 0.40 of the first component's range", "one projection for all")
