@@ -122,7 +122,7 @@ class HookPoint(nn.Module):
         Returns:
             The value, or what an editor put in its place.
         """
-        if torch.compiler.is_compiling():
+        if torch.compiler.is_dynamo_compiling():  # not torch.export, which runs this code as it stands
             return value
         listening = _listening.get()
         if listening is None:
@@ -137,7 +137,7 @@ class HookPoint(nn.Module):
     @property
     def active(self) -> bool:
         """True while this point is read or edited."""
-        if torch.compiler.is_compiling():
+        if torch.compiler.is_dynamo_compiling():
             return False
         listening = _listening.get()
         return listening is not None and (self in listening.editors or self in listening.readers)

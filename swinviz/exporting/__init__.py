@@ -1,0 +1,91 @@
+"""Models as files that run without this package: ONNX graphs and PyTorch programs, of any height and width."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from swinviz.errors import SwinvizError
+from swinviz.exporting.options import OPSETS, ExportOptions
+from swinviz.files import replacing
+from swinviz.segmenter import SwinUPerNet
+
+if TYPE_CHECKING:
+    import onnx
+    import torch
+
+__all__ = ["OPSETS", "ExportOptions", "export", "to_onnx", "to_program"]
+
+
+def export(
+    model: SwinUPerNet, path: str | os.PathLike[str], options: ExportOptions | None = None
+) -> Path:
+    """Write a model as a file that runs without this package.
+
+    Args:
+        model: any model; a copy from `for_inference()` too.
+        path: file to write: `.onnx` for any ONNX runtime, `.pt2` for `torch.export.load`.
+        options: what it gives, and for which sizes; by default logits, for every height and width.
+
+    Returns:
+        The path written; an older file is replaced only by a whole new one.
+
+    Raises:
+        ValueError: another suffix, or an output that is not there.
+        SwinvizError: the package `onnx` is not installed.
+    """
+    path = Path(path)
+    if path.suffix == ".onnx":
+        contents = to_onnx(model, options).SerializeToString()
+        with replacing(path) as temporary:
+            temporary.write_bytes(contents)
+    elif path.suffix == ".pt2":
+        from swinviz.exporting.program import save_program
+
+        program = to_program(model, options)
+        with replacing(path) as temporary:
+            save_program(program, temporary, model.config)
+    else:
+        raise ValueError(f"{path.name!r} names no format: end it in .onnx, or in .pt2 for torch.export.")
+    return path
+
+
+def to_onnx(model: SwinUPerNet, options: ExportOptions | None = None) -> onnx.ModelProto:
+    """Write a model as an ONNX graph in memory.
+
+    Args:
+        model: any model; a copy from `for_inference()` too.
+        options: what it gives, and for which sizes.
+
+    Returns:
+        A graph whose input `image` is normalized, (B, 3, H, W) float32; its metadata names the classes, colors
+        and normalization.
+
+    Raises:
+        ValueError: an output that is not there.
+        SwinvizError: the package `onnx` is not installed.
+    """
+    try:
+        from swinviz.exporting.onnx_file import write_onnx
+    except ImportError as error:
+        raise SwinvizError(f'{error.name} is not installed: run pip install "swinviz[export]".') from error
+    return write_onnx(model, options or ExportOptions())
+
+
+def to_program(model: SwinUPerNet, options: ExportOptions | None = None) -> torch.export.ExportedProgram:
+    """Trace a model with `torch.export` into a program that takes any batch, height and width.
+
+    Args:
+        model: any model; a copy from `for_inference()` too.
+        options: what it gives, and for which sizes; a program has no controls.
+
+    Returns:
+        A program from normalized images (B, 3, H, W) to a tuple of the outputs.
+
+    Raises:
+        ValueError: an output that is not there, or an option that a program does not have.
+    """
+    from swinviz.exporting.program import trace_program
+
+    return trace_program(model, options or ExportOptions())
