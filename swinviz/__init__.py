@@ -10,8 +10,9 @@ Every public name below is imported when it is first used, so that `import swinv
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from swinviz.lazy import names_from
 
 if TYPE_CHECKING:
     from swinviz.attention import attention_to_image
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from swinviz.errors import SwinvizError
     from swinviz.evaluation import evaluate
     from swinviz.explorer import explore
+    from swinviz.exporting import ExportOptions, export
     from swinviz.features import read_tokens, token_similarity
     from swinviz.images import read_image
     from swinviz.inference import InferenceOptions, Segmentation
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "ExportOptions": "exporting",
     "HeadConfig": "model.config",
     "Hook": "model.hooks",
     "ModelConfig": "model.config",
@@ -49,6 +52,7 @@ _HOME = {
     "edit": "model.hooks",
     "evaluate": "evaluation",
     "explore": "explorer",
+    "export": "exporting",
     "list_hooks": "model.hooks",
     "load": "checkpoints",
     "load_backbone": "checkpoints",
@@ -61,6 +65,7 @@ _HOME = {
 
 __all__ = [
     "PRESETS",
+    "ExportOptions",
     "HeadConfig",
     "Hook",
     "InferenceOptions",
@@ -77,6 +82,7 @@ __all__ = [
     "edit",
     "evaluate",
     "explore",
+    "export",
     "list_hooks",
     "load",
     "load_backbone",
@@ -88,12 +94,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'swinviz' has no attribute {name!r}")
-    value = getattr(import_module(f"swinviz.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = names_from(__name__, _HOME)
 
 
 def __dir__() -> list[str]:

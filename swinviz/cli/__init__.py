@@ -25,6 +25,7 @@ COMMANDS = {
     "evaluate": "measure mIoU on a data set, beside the published figures",
     "train": "train or fine-tune a model",
     "bench": "measure speed and memory, beside transformers",
+    "export": "write a model as an ONNX graph or a PyTorch program that runs without this package",
     "convert": "rewrite any readable checkpoint as .safetensors, or for transformers",
     "doctor": "say what is installed, which devices and models there are, and what is missing",
 }

@@ -33,12 +33,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="logits (default), labels, confidence, and hook points by name or glob",
     )
     parser.add_argument(
-        "--size", type=_size, default="dynamic", metavar="HxW", help="one size in pixels; dynamic (default): any"
+        "--size",
+        type=_size,
+        default="dynamic",
+        metavar="HxW",
+        help="one size, or dynamic (default)",
     )
     parser.add_argument("--half", action="store_true", help="weights and arithmetic in float16")
-    parser.add_argument("--controls", action="store_true", help="optional inputs that change what attention does")
+    parser.add_argument("--controls", action="store_true", help="add inputs that change the attention")
     parser.add_argument(
-        "--opset", type=int, default=18, choices=OPSETS, metavar="N", help="of ONNX's operators, 18 (default) to 23"
+        "--opset",
+        type=int,
+        default=18,
+        choices=OPSETS,
+        metavar="N",
+        help="of ONNX's operators, 18 to 23",
     )
 
 

@@ -1,4 +1,4 @@
-"""Models as files that run without this package: ONNX graphs and PyTorch programs, of any height and width."""
+"""Models as files that run without this package: ONNX graphs and PyTorch programs, of any size."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from swinviz.errors import SwinvizError
+from swinviz.errors import MissingPackageError
 from swinviz.exporting.options import OPSETS, ExportOptions
 from swinviz.files import replacing
 from swinviz.segmenter import SwinUPerNet
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["OPSETS", "ExportOptions", "export", "to_onnx", "to_program"]
 
 
-def export(
-    model: SwinUPerNet, path: str | os.PathLike[str], options: ExportOptions | None = None
-) -> Path:
+def export(model: SwinUPerNet, path: str | os.PathLike[str], options: ExportOptions | None = None) -> Path:
     """Write a model as a file that runs without this package.
 
     Args:
@@ -33,7 +31,7 @@ def export(
 
     Raises:
         ValueError: another suffix, or an output that is not there.
-        SwinvizError: the package `onnx` is not installed.
+        MissingPackageError: the package `onnx` is not installed.
     """
     path = Path(path)
     if path.suffix == ".onnx":
@@ -59,17 +57,19 @@ def to_onnx(model: SwinUPerNet, options: ExportOptions | None = None) -> onnx.Mo
         options: what it gives, and for which sizes.
 
     Returns:
-        A graph whose input `image` is normalized, (B, 3, H, W) float32; its metadata names the classes, colors
-        and normalization.
+        A graph whose input `image` is normalized, (B, 3, H, W) float32; its metadata names the classes,
+        their colors, and the normalization.
 
     Raises:
         ValueError: an output that is not there.
-        SwinvizError: the package `onnx` is not installed.
+        MissingPackageError: the package `onnx` is not installed.
     """
     try:
         from swinviz.exporting.onnx_file import write_onnx
     except ImportError as error:
-        raise SwinvizError(f'{error.name} is not installed: run pip install "swinviz[export]".') from error
+        raise MissingPackageError(
+            f'{error.name} is not installed: run pip install "swinviz[export]".'
+        ) from error
     return write_onnx(model, options or ExportOptions())
 
 

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,15 @@ from swinviz.exporting.graph import Graph, Size
 from swinviz.exporting.windows import GraphGeometry, merging_table, take_tokens
 from swinviz.model.geometry import MASK_VALUE
 from swinviz.model.hooks import BlockId
-from swinviz.model.swin import MLP, PatchEmbed, PatchMerging, Stage, SwinBlock, SwinTransformer, WindowAttention
+from swinviz.model.swin import (
+    MLP,
+    PatchEmbed,
+    PatchMerging,
+    Stage,
+    SwinBlock,
+    SwinTransformer,
+    WindowAttention,
+)
 
 __all__ = ["BackboneWriter", "Controls", "Hooks"]
 
@@ -96,7 +105,7 @@ class BackboneWriter:
             with self._within(f"norms.{index}"):
                 name = f"stages.{index}.out"
                 planes = self._planes(self._norm("", self.backbone.norms[index], tokens), height, width)
-            self.hooks.see(name, lambda planes=planes: planes)
+            self.hooks.see(name, partial(str, planes))
             features.append((planes, height, width))
             if stage.downsample is not None:
                 tokens, height, width = self._merge(stage.downsample, index, tokens, height, width)
@@ -179,7 +188,7 @@ class BackboneWriter:
             for part, point in zip(parts, "qkv", strict=True)
         )  # B nW nH N d
         for point, value in zip("qkv", (q, k, v), strict=True):
-            self.hooks.see(names[point], lambda value=value: value)
+            self.hooks.see(names[point], partial(str, value))
         turned = g.op("Transpose", k, perm=[0, 1, 2, 4, 3])
         scores = g.op("MatMul", g.op("Mul", q, np.array(module.scale)), turned)  # B nW nH N N
         scores = g.op("Add", scores, self._position_bias(module, names, cut), name=names["scores"])
@@ -245,9 +254,8 @@ class BackboneWriter:
 
     def _linear(self, name: str, module: nn.Linear, x: str) -> str:
         x = self.graph.op("MatMul", x, self._weight(f"{name}.weight", module, turned=True))
-        if module.bias is None:
-            return x
-        return self.graph.op("Add", x, self._weight(f"{name}.bias", module))
+        has_bias = "bias" in dict(module.named_parameters())
+        return self.graph.op("Add", x, self._weight(f"{name}.bias", module)) if has_bias else x
 
     def _weight(self, name: str, module: nn.Module, *, turned: bool = False) -> str:
         value: NDArray[np.float32] = (
@@ -284,7 +292,7 @@ class BackboneWriter:
 
 @dataclass(frozen=True)
 class _Cut:
-    """How a map is cut into windows, and the mask that follows from it."""
+    """Windows of a map, and the mask that follows from them."""
 
     geometry: GraphGeometry
     mask: str

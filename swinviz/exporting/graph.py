@@ -89,7 +89,11 @@ class Graph:
         return self.op("Cast", value, to=helper.np_dtype_to_tensor_dtype(np.dtype(self.dtype)))
 
     def constant(self, value: NDArray[Any] | int | Sequence[int]) -> str:
-        """Add a constant, once; it is stored if something that is computed when the graph runs reads it."""
+        """Add a constant, once; it is stored if something that is computed when the graph runs reads it.
+
+        Args:
+            value: of any shape (...); float64 becomes the graph's type.
+        """
         array = np.asarray(value)
         if array.dtype == np.float64:
             array = array.astype(self.dtype)
@@ -100,7 +104,7 @@ class Graph:
         return self._constants[key]
 
     def weight(self, name: str, value: NDArray[Any]) -> str:
-        """Add a weight under its own name, in the graph's floating-point type."""
+        """Add a weight under its own name, in the graph's floating-point type; value: any shape (...)."""
         if name not in self.weights:
             array = np.ascontiguousarray(value.astype(self.dtype))
             self.weights[name] = numpy_helper.from_array(array, self._fresh(name))
@@ -108,7 +112,8 @@ class Graph:
 
     def output(self, value: str, name: str, *, cast: bool = False) -> None:
         """Make a value an output of the file under a name of its own; `cast` to float32."""
-        kind, attributes = ("Cast", {"to": onnx.TensorProto.FLOAT}) if cast else ("Identity", {})
+        kind = "Cast" if cast else "Identity"
+        attributes: dict[str, Any] = {"to": TensorProto.FLOAT} if cast else {}
         self.nodes.append(helper.make_node(kind, [value], [name], name=f"{name}.output", **attributes))
 
     # --- sizes -------------------------------------------------------------------------------------------
@@ -179,9 +184,7 @@ class Graph:
         domain = helper.make_opsetid("", self.opset)
         # The oldest version of the container that knows these operators, for the oldest readers.
         container = helper.find_min_ir_version_for([domain])
-        return helper.make_model(
-            graph, opset_imports=[domain], ir_version=container, producer_name="swinviz"
-        )
+        return helper.make_model(graph, opset_imports=[domain], ir_version=container, producer_name="swinviz")
 
     def _fresh(self, name: str) -> str:
         fresh, count = name, 1

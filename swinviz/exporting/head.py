@@ -1,6 +1,8 @@
-"""The UPerNet head as nodes of a graph; read beside `swinviz.model.upernet`, which it follows line by line."""
+"""The UPerNet head as nodes of a graph; read beside `swinviz.model.upernet`, which it follows."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import numpy as np
 import torch
@@ -10,7 +12,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from swinviz.exporting.backbone import Hooks
 from swinviz.exporting.graph import Graph, Size
-from swinviz.model.fast import FoldedConvBlock
+from swinviz.model.fast.folding import FoldedConvBlock
 from swinviz.model.upernet import ConvBlock, UPerHead
 
 __all__ = ["HeadWriter", "upsample"]
@@ -97,23 +99,21 @@ class HeadWriter:
         same = [levels[0], *(upsample(g, level, height, width) for level in levels[1:])]
         kernel = _array(fusion.conv.weight)
         if any(f"head.fusion.{i}" in self.hooks.wanted for i in range(len(levels))):
-            shares = []
-            for i, (level, part) in enumerate(zip(same, np.split(kernel, len(levels), axis=1), strict=True)):
-                share = self._convolve(level, f"head.fusion.conv.{i}", part, None)
-                self.hooks.see(f"head.fusion.{i}", lambda share=share: share)
-                shares.append(share)
+            parts = np.split(kernel, len(levels), axis=1)
+            shares = [
+                self._convolve(level, f"head.fusion.conv.{i}", part, None)
+                for i, (level, part) in enumerate(zip(same, parts, strict=True))
+            ]
+            for i, share in enumerate(shares):
+                self.hooks.see(f"head.fusion.{i}", partial(str, share))
             fused = g.op("Sum", *shares)
         else:
             fused = self._convolve(g.op("Concat", *same, axis=1), "head.fusion.conv.weight", kernel, None)
         bn = fusion.bn
         assert isinstance(bn, nn.BatchNorm2d)
-        parts = (bn.weight, bn.bias, bn.running_mean, bn.running_var)
+        known = {**dict(bn.named_parameters()), **dict(bn.named_buffers())}
         names = ("weight", "bias", "running_mean", "running_var")
-        statistics = [
-            g.weight(f"head.fusion.bn.{name}", _array(part))
-            for name, part in zip(names, parts, strict=True)
-            if part is not None
-        ]
+        statistics = [g.weight(f"head.fusion.bn.{name}", _array(known[name])) for name in names]
         normalized = g.op("BatchNormalization", fused, *statistics, epsilon=bn.eps)
         out = g.op("Relu", normalized)
         self.hooks.see("head.fusion", lambda: out)
@@ -126,9 +126,10 @@ class HeadWriter:
             weight, bias = block.conv.weight, block.conv.bias
         else:
             bn = block.bn
-            weight, bias = fuse_conv_bn_weights(
-                block.conv.weight, block.conv.bias, bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias
-            )
+            assert bn.running_mean is not None
+            assert bn.running_var is not None
+            statistics = bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias
+            weight, bias = fuse_conv_bn_weights(block.conv.weight, block.conv.bias, *statistics)
         full = f"head.{name}"
         x = self._convolve(x, f"{full}.conv", _array(weight), None if bias is None else _array(bias))
         x = self.graph.op("Relu", x)

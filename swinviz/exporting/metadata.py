@@ -1,11 +1,11 @@
-"""What an exported file says of its model."""
+"""Metadata of an exported file: what a consumer must know of its model."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from importlib.metadata import version
 
-import swinviz
 from swinviz.images import MEAN, STD
 from swinviz.model.config import ModelConfig
 
@@ -15,9 +15,9 @@ __all__ = ["metadata"]
 def metadata(config: ModelConfig) -> dict[str, str]:
     """Make what a file says of its model: each value is JSON.
 
-    Keys are classes, palette (RGB, 0..255), mean and std (of RGB levels 0..255), scale (long and short side in
-    pixels that images are resized to), unsure_below (0..1), backbone and head (the fields of `SwinConfig`, the
-    geometry's among them, and of `HeadConfig`), strides (pixels a token, by stage), swinviz (the version).
+    Keys are classes, palette (RGB, 0..255), mean and std (of RGB levels 0..255), scale (long and short side
+    in pixels that images are resized to), unsure_below (0..1), backbone and head (the fields of `SwinConfig`,
+    the geometry's among them, and of `HeadConfig`), strides (pixels a token, by stage), swinviz (version).
     """
     values = {
         "classes": config.classes,
@@ -29,6 +29,6 @@ def metadata(config: ModelConfig) -> dict[str, str]:
         "backbone": asdict(config.backbone),
         "strides": config.backbone.strides,
         "head": asdict(config.head),
-        "swinviz": swinviz.__version__,
+        "swinviz": version("swinviz"),
     }
     return {key: json.dumps(value, ensure_ascii=False) for key, value in values.items()}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from swinviz.exporting.backbone import BackboneWriter, Controls, Hooks
@@ -18,6 +20,7 @@ from swinviz.model.hooks import hook_points
 from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["write_onnx"]
+
 
 def write_onnx(model: SwinUPerNet, options: ExportOptions) -> onnx.ModelProto:
     """Write a model as an ONNX graph, with what `metadata` says inside.
@@ -92,7 +95,7 @@ def _defaults(model: SwinUPerNet, controls: Controls) -> list[TensorProto]:
     shift = stages.window_size // 2 if stages.shifted else 0
     shifts = [shift if block % 2 else 0 for depth in stages.depths for block in range(depth)]
     heads = sum(depth * count for depth, count in zip(stages.depths, stages.num_heads, strict=True))
-    values = {
+    values: dict[str, NDArray[Any]] = {
         controls.shift: np.array(shifts, np.int64),
         controls.mask: np.full(len(shifts), MASK_VALUE, np.float32),
         controls.padding: np.zeros(len(shifts), np.float32),

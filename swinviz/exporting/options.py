@@ -25,8 +25,8 @@ class ExportOptions:
     """Options of an exported graph.
 
     Attributes:
-        outputs: names of outputs, in order: "logits" (B, K, H, W), "labels" (B, H, W), "confidence" (B, H, W),
-            and hook points by name or glob, such as "stages.3.blocks.*.attn.pattern".
+        outputs: names of outputs, in order: "logits" (B, K, H, W), "labels" and "confidence" (B, H, W), and
+            hook points by name or glob, such as "stages.3.blocks.*.attn.pattern".
         size: (height, width) in pixels that the graph is for; None for one graph of every size.
         half: weights and arithmetic in float16; image and outputs stay float32.
         controls: let the caller change what attention does by optional inputs: `shift` (tokens, one a block),

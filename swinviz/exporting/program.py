@@ -1,9 +1,9 @@
 """A model as a program of torch.export, of any batch, height and width.
 
 `torch.export` follows one run of the model with sizes as symbols. Where the plain model branches on a size
-("pad if the height is no multiple of 4"), or a kernel asks whether a side is 1, the branch that was taken would
-become a condition of the program. Here each such step is arithmetic that holds at every size: tokens are
-gathered by tables that the program computes, pooling is a matrix. A part is swapped by giving it another
+("pad if the height is no multiple of 4"), or a kernel asks whether a side is 1, the branch that was taken
+would become a condition of the program. Here each such step is arithmetic that holds at every size: tokens
+are gathered by tables that the program computes, pooling is a matrix. A part is swapped by giving it another
 class, as in `swinviz.model.fast`.
 """
 
@@ -22,7 +22,7 @@ from torch.export import Dim, ExportedProgram
 from swinviz.exporting.metadata import metadata
 from swinviz.exporting.options import ExportOptions, select_outputs
 from swinviz.model.config import ModelConfig
-from swinviz.model.fast import FoldedConvBlock, fold_batch_norm
+from swinviz.model.fast.folding import FoldedConvBlock, fold_batch_norm
 from swinviz.model.geometry import MASK_VALUE, WindowGeometry
 from swinviz.model.hooks import capture
 from swinviz.model.swin import PatchEmbed, PatchMerging, Stage, WindowAttention
@@ -36,7 +36,11 @@ _LARGEST_BATCH = 2**10
 
 
 def trace_program(model: SwinUPerNet, options: ExportOptions) -> ExportedProgram:
-    """Trace a model; see `swinviz.exporting.to_program`."""
+    """Trace a model; see `swinviz.exporting.to_program`.
+
+    Raises:
+        ValueError: an output that is not there, or an option that a program does not have.
+    """
     if options.controls:
         raise ValueError("a PyTorch program has no controls: export .onnx, or leave controls away.")
     if options.half:
@@ -46,11 +50,16 @@ def trace_program(model: SwinUPerNet, options: ExportOptions) -> ExportedProgram
     example = torch.zeros(2, 3, *(options.size or (77, 110)), dtype=model.dtype, device=model.device)
     if options.size:
         return torch.export.export(module, (example[:1],), strict=False)
-    sides = {2: Dim("height", max=_LONGEST_SIDE), 3: Dim("width", max=_LONGEST_SIDE)}
-    shapes = {"images": {0: Dim("batch", max=_LARGEST_BATCH), **sides}}
+    # The least side matters: what is known to be at least 1 needs no condition on being 0.
+    sides = {
+        2: Dim("height", min=1, max=_LONGEST_SIDE),
+        3: Dim("width", min=1, max=_LONGEST_SIDE),
+    }
+    shapes = {"images": {0: Dim("batch", min=1, max=_LARGEST_BATCH), **sides}}
     # Sizes of 1 are sizes like others, here; and NNPACK, which convolves batches below 16 only, is left out.
     with (
-        torch.fx.experimental._config.patch(backed_size_oblivious=True),
+        # torch's configuration modules get their functions when they are imported.
+        torch.fx.experimental._config.patch(backed_size_oblivious=True),  # type: ignore[attr-defined]
         torch.backends.nnpack.flags(enabled=False),
     ):
         return torch.export.export(

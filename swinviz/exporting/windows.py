@@ -1,8 +1,9 @@
 """Window geometry inside a graph: the tables of `WindowGeometry`, computed from the size of the map.
 
-A graph that is to serve every height and width cannot hold tables of one size, and cannot branch ("pad if the
-height is no multiple of 7"). So each move of tokens is one Gather whose table the graph makes for itself, with
-a row of zeros behind the last token for whatever is padding.
+A graph that is to serve every height and width cannot hold tables of one size, and cannot branch ("pad if
+the height is no multiple of 7"). So each move of tokens is one Gather whose table the graph makes for itself,
+with a row of zeros behind the last token for whatever is padding. Tables as inputs would serve every size
+too, but whoever runs the graph, in whatever language, would have to rebuild Swin's geometry first.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import numpy as np
 from swinviz.exporting.graph import Graph, Size
 
 __all__ = ["GraphGeometry", "merging_table", "take_tokens"]
+
+_INT64 = 7  # the number of the type in ONNX
 
 
 class GraphGeometry:
@@ -97,8 +100,7 @@ class GraphGeometry:
         if isinstance(self.shift, str):
             in_last = g.op("And", in_last, g.op("Greater", self.shift, np.array(0)))
         came_round = g.op("GreaterOrEqual", at, g.scalar(wrapped))
-        whole = {"to": 7}  # int64
-        return g.op("Add", g.op("Cast", in_last, **whole), g.op("Cast", came_round, **whole))
+        return g.op("Add", g.op("Cast", in_last, to=_INT64), g.op("Cast", came_round, to=_INT64))
 
     def _wrapped(self, at: str, length: Size) -> str:
         """Positions below twice a length, as positions below it."""
@@ -109,9 +111,7 @@ class GraphGeometry:
 def merging_table(graph: Graph, height: Size, width: Size) -> str:
     """Index of the four tokens that patch merging joins: (tokens after, 4), in the order 00 10 01 11."""
     g = graph
-    rows, columns = (
-        g.op("Mul", g.arange(g.divide_up(length, 2)), np.array(2)) for length in (height, width)
-    )
+    rows, columns = (g.op("Mul", g.arange(g.divide_up(length, 2)), np.array(2)) for length in (height, width))
     down = g.op("Add", g.op("Unsqueeze", rows, np.array([1, 2])), np.array([0, 1, 0, 1]))  # h 1 4
     right = g.op("Add", g.op("Unsqueeze", columns, np.array([1])), np.array([0, 0, 1, 1]))  # w 4
     inside = g.op("And", g.op("Less", down, g.scalar(height)), g.op("Less", right, g.scalar(width)))

@@ -1,9 +1,16 @@
 """Images in and out: any file or array to RGB, safely; RGB to what the model reads; results to a file."""
 
-from swinviz.images.reading import FORMATS, MAX_PIXELS, ImageLike, read_image
-from swinviz.images.resizing import resize
-from swinviz.images.saving import save_image
-from swinviz.images.scaling import MEAN, STD, denormalize, keep_ratio_size, normalize
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from swinviz.lazy import names_from
+
+if TYPE_CHECKING:
+    from swinviz.images.reading import FORMATS, MAX_PIXELS, ImageLike, read_image
+    from swinviz.images.resizing import keep_ratio_size, resize
+    from swinviz.images.saving import save_image
+    from swinviz.images.scaling import MEAN, STD, denormalize, normalize
 
 __all__ = [
     "FORMATS",
@@ -18,3 +25,20 @@ __all__ = [
     "resize",
     "save_image",
 ]
+
+__getattr__ = names_from(
+    __name__,
+    {
+        "FORMATS": "reading",
+        "ImageLike": "reading",
+        "MAX_PIXELS": "reading",
+        "MEAN": "scaling",
+        "STD": "scaling",
+        "denormalize": "scaling",
+        "keep_ratio_size": "resizing",
+        "normalize": "scaling",
+        "read_image": "reading",
+        "resize": "resizing",
+        "save_image": "saving",
+    },
+)

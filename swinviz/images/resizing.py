@@ -5,20 +5,22 @@ arithmetic: one in eight differs by one. Weights have 11 bits after the point, t
 them, and each row's share of the vertical sum keeps 2.
 
 Source: OpenCV 4, modules/imgproc/src/resize.cpp (`resizeGeneric_`, `VResizeLinear` and its vector code,
-`ResizeAreaFastVec` for halves).
+`ResizeAreaFastVec` for halves); mmcv, mmcv/image/geometric.py (`rescale_size`); the scale is that of
+mmsegmentation, configs/_base_/datasets/ade20k.py.
 """
 
 from __future__ import annotations
 
 import itertools
+import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-__all__ = ["resize"]
+__all__ = ["keep_ratio_size", "resize"]
 
 _ONE = 2048  # a weight of 1 in fixed point
 _BLOCK = 40_000  # pixels worked on at a time, so that what is between two steps stays in the cache
@@ -52,7 +54,7 @@ def resize(image: Bytes, size: tuple[int, int]) -> Bytes:
     image = np.ascontiguousarray(image)
     down, right = _taps(image.shape[0], height, repeat_border=True), _taps(image.shape[1], width)
     resized = np.empty((height, width, 3), np.uint8)
-    spans = min(torch.get_num_threads(), 1 + height * width // _WORTH_A_THREAD, height)
+    spans = min(_threads(), 1 + height * width // _WORTH_A_THREAD, height)
     starts = [height * span // spans for span in range(spans + 1)]
     if spans == 1:
         _resize_rows(image, resized, down, right, 0, height)
@@ -65,6 +67,31 @@ def resize(image: Bytes, size: tuple[int, int]) -> Bytes:
         for job in jobs:
             job.result()
     return resized
+
+
+def keep_ratio_size(size: tuple[int, int], scale: tuple[int, int] = (2048, 512)) -> tuple[int, int]:
+    """The largest size of the same shape with long edge at most max(scale) and short edge at most min(scale).
+
+    Small images are upsampled too. Edges are rounded as mmcv does, int(x + 0.5), to at least one pixel.
+
+    Args:
+        size: (height, width) of the image, in pixels.
+        scale: the two limits in either order, in pixels.
+
+    >>> keep_ratio_size((480, 640))
+    (512, 683)
+    >>> keep_ratio_size((300, 3000))
+    (205, 2048)
+    """
+    factor = min(max(scale) / max(size), min(scale) / min(size))
+    height, width = (max(1, int(edge * factor + 0.5)) for edge in size)
+    return height, width
+
+
+def _threads() -> int:
+    """As many as PyTorch is set to use, where it is loaded: exported models are read without it."""
+    torch = sys.modules.get("torch")
+    return int(torch.get_num_threads()) if torch else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
-"""From RGB bytes to what the model reads and back: sizes and normalization of the published figures.
+"""From RGB bytes to what the model reads and back: the normalization of the published figures.
 
-Source: mmsegmentation, configs/_base_/datasets/ade20k.py (the image scale) and models/upernet_swin.py (mean
-and standard deviation); mmcv, mmcv/image/geometric.py (`rescale_size`).
+Source: mmsegmentation, configs/_base_/models/upernet_swin.py.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from swinviz.errors import ImageError
 
-__all__ = ["MEAN", "STD", "denormalize", "keep_ratio_size", "normalize"]
+__all__ = ["MEAN", "STD", "denormalize", "normalize"]
 
 MEAN = (123.675, 116.28, 103.53)
 """Mean of ImageNet's red, green and blue, in gray levels 0 to 255."""
@@ -60,22 +59,3 @@ def denormalize(images: Tensor) -> NDArray[np.uint8]:
 def _statistics(device: torch.device) -> tuple[Tensor, Tensor]:
     mean, std = torch.tensor([MEAN, STD], device=device)[..., None, None]  # 3 1 1 each
     return mean, std
-
-
-def keep_ratio_size(size: tuple[int, int], scale: tuple[int, int] = (2048, 512)) -> tuple[int, int]:
-    """The largest size of the same shape with long edge at most max(scale) and short edge at most min(scale).
-
-    Small images are upsampled too. Edges are rounded as mmcv does, int(x + 0.5), to at least one pixel.
-
-    Args:
-        size: (height, width) of the image, in pixels.
-        scale: the two limits in either order, in pixels.
-
-    >>> keep_ratio_size((480, 640))
-    (512, 683)
-    >>> keep_ratio_size((300, 3000))
-    (205, 2048)
-    """
-    factor = min(max(scale) / max(size), min(scale) / min(size))
-    height, width = (max(1, int(edge * factor + 0.5)) for edge in size)
-    return height, width

@@ -6,15 +6,15 @@ import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from swinviz.errors import ImageError
-from swinviz.images import save_image
-from swinviz.model.config import Color
+
+if TYPE_CHECKING:
+    from swinviz.model.config import Color
 
 __all__ = ["UNSURE", "UNSURE_COLOR", "LegendEntry", "Segmentation", "UnsureStyle"]
 
@@ -142,6 +142,11 @@ class Segmentation:
                 f"a PNG palette has 256 entries, too few for {len(self.classes)} classes; "
                 "save the array with numpy.save(path, result.labels)"
             )
+        # Here, because exported models give segmentations where there is only numpy.
+        from PIL import Image
+
+        from swinviz.images import save_image
+
         indexed = Image.fromarray(self.labels.astype(np.uint8)).convert("P")
         indexed.putpalette(np.asarray(self.palette, np.uint8).tobytes())
         return save_image(path, indexed)
@@ -156,6 +161,8 @@ class Segmentation:
 
     def _repr_png_(self) -> bytes:
         """Show the overlay where a notebook shows this object."""
+        from PIL import Image
+
         buffer = io.BytesIO()
         Image.fromarray(self.overlay()).save(buffer, format="PNG")
         return buffer.getvalue()
