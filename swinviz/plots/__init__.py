@@ -20,6 +20,7 @@ from swinviz.plots.evaluation import (
 from swinviz.plots.heads import plot_bias_tables, plot_decomposition, plot_heads, plot_statistics
 from swinviz.plots.interventions import plot_comparison, plot_iou_changes
 from swinviz.plots.lens import plot_lens
+from swinviz.plots.neighbors import plot_clicked_class, plot_neighbors
 from swinviz.plots.notebook import show
 from swinviz.plots.patching import plot_patching_grid, plot_token_patching
 from swinviz.plots.reach import plot_reachability, plot_rollout, plot_share_maps
@@ -38,6 +39,7 @@ __all__ = [
     "plot_border_accuracy",
     "plot_cam",
     "plot_class_bars",
+    "plot_clicked_class",
     "plot_comparison",
     "plot_components",
     "plot_confusion",
@@ -51,6 +53,7 @@ __all__ = [
     "plot_logit_attribution",
     "plot_lr_curve",
     "plot_mask",
+    "plot_neighbors",
     "plot_patching_grid",
     "plot_reachability",
     "plot_receptive_field",

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from swinviz import plots
 from swinviz.attention import attention_to_image
 from swinviz.attribution import MEASURES, Lens, LensStep, Trust, TrustTable
-from swinviz.features import SimilarityMap, TokenMap, principal_components
+from swinviz.features import Match, SimilarityMap, TokenMap, principal_components
 from swinviz.interventions import PatchingGrid, TokenPatching
 from swinviz.model.geometry import WindowGeometry
 from swinviz.model.hooks import BlockId
@@ -143,3 +143,16 @@ def test_a_components_figure_says_hook_point_variance_and_threshold(image: np.nd
     figure = plots.plot_components([image, image], maps, components, names=("a.jpg", "b$.jpg"))
     assert_says(figure, "a.jpg", r"b\$.jpg", "stages.1.blocks.0.attn.k, head 1", "of the variance: red")
     assert_says(figure, "not below 0.40 of the first component's range", "one projection for all")
+
+
+def test_figures_of_neighbors_and_clicks_say_query_cosine_and_score(image: np.ndarray) -> None:
+    match = Match("b$.jpg", 4, 12, 0.875)
+    figure = plots.plot_neighbors(image, (7, 9), [(match, image)], what="stages.2.out, mean taken off")
+    assert_says(figure, r"b\$.jpg: 0.88", "query y=7, x=9", "cosine of stages.2.out", "96×96")
+    assert figure.axes[1].get_xlim() == (12 - 48, 12 + 48)
+    figure = plots.plot_clicked_class(
+        image, torch.rand(2, 4, 6), "roof", positive=[(3, 4)], negative=[(9, 9), (1, 1)], what="stages.1.out"
+    )
+    assert_says(
+        figure, "1 examples, 2 counterexamples", "roof", "stages.1.out", "from 0.5 up", "least squares"
+    )
