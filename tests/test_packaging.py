@@ -82,7 +82,7 @@ def test_installed_versions_are_the_tested_ones(
 
 def test_test_extra_brings_notebook_and_demo(project: dict[str, Any]) -> None:
     own = [r for r in map(Requirement, project["optional-dependencies"]["test"]) if r.name == project["name"]]
-    assert [r.extras for r in own] == [{"notebook", "demo", "video", "export"}]
+    assert [r.extras for r in own] == [{"notebook", "demo", "video", "formats", "export"}]
 
 
 def test_conda_environment_installs_all_extras_with_the_constraints(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from swinviz.checkpoints import load
 from swinviz.cli.common import add_model_arguments, output_folder
-from swinviz.data import LabeledImages, Scenes, open_dataset
+from swinviz.data import FileDataset, Scenes, open_dataset
 from swinviz.data.photos import PHOTO_DATASETS
 from swinviz.devices import PRECISIONS, parse_device
 from swinviz.evaluation import Report, evaluate, evaluate_photos, measure_cost
@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.ms_flip:
         options = replace(options, scales=MULTI_SCALE, flip=True)
     scenes = arguments.data == "scenes"
-    dataset: LabeledImages | Scenes
+    dataset: FileDataset | Scenes
     dataset = Scenes("val", length=500) if scenes else open_dataset(arguments.data, arguments.split)
     model = load(arguments.model, device=device)
     folder = output_folder(arguments.output) if arguments.output else None
@@ -128,7 +128,7 @@ def _run_photos(arguments: argparse.Namespace) -> int:
 def _write(
     report: Report,
     model: SwinUPerNet,
-    dataset: LabeledImages | Scenes,
+    dataset: FileDataset | Scenes,
     options: InferenceOptions,
     folder: Path,
     baseline: Report | None,

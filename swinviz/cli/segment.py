@@ -14,6 +14,7 @@ from tqdm import tqdm
 from swinviz.checkpoints import load
 from swinviz.cli.common import add_model_arguments, output_folder
 from swinviz.devices import PRECISIONS, parse_device
+from swinviz.formats import FORMAT_NAMES
 from swinviz.inference import MULTI_SCALE, InferenceOptions, Segmentation
 from swinviz.streaming import (
     WRITES,
@@ -48,8 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_names,
         default=(),
         metavar="NAME,...",
-        help=f"what is written: {', '.join(WRITES)}; by default mask, overlay and shares of pictures, video "
-        "and shares of videos",
+        help=f"what is written: {', '.join([*WRITES, *FORMAT_NAMES])}; by default mask, overlay and shares "
+        "of pictures, video and shares of videos",
     )
     parser.add_argument(
         "--classes", type=_names, default=(), metavar="NAME,...", help="only these, such as sky,tree"

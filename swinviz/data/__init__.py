@@ -8,11 +8,12 @@
 """
 
 from swinviz.data.ade20k import ADE20K
+from swinviz.data.annotated import AnnotatedImages
 from swinviz.data.dataset import IGNORE_INDEX, LabeledDataset, Sample
 from swinviz.data.folder import Folder
 from swinviz.data.labels import ADE20K_CLASSES, ADE20K_PALETTE
 from swinviz.data.opening import open_dataset
-from swinviz.data.pairs import DatasetCheck, LabeledImages
+from swinviz.data.pairs import DatasetCheck, FileDataset, LabeledImages
 from swinviz.data.scenes import SCENE_CLASSES, SCENE_PALETTE, Scenes
 from swinviz.data.transforms import TrainTransform
 
@@ -23,7 +24,9 @@ __all__ = [
     "IGNORE_INDEX",
     "SCENE_CLASSES",
     "SCENE_PALETTE",
+    "AnnotatedImages",
     "DatasetCheck",
+    "FileDataset",
     "Folder",
     "LabeledDataset",
     "LabeledImages",

@@ -35,6 +35,7 @@ class ADE20K(LabeledImages):
         DatasetError: not the challenge's layout, or (if strict) images without a mask or masks without one.
     """
 
+    recognized = "ADE20K"
     classes = ADE20K_CLASSES
     palette = ADE20K_PALETTE
 

@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from swinviz.data.ade20k import ADE20K
+from swinviz.data.annotated import AnnotatedImages
 from swinviz.data.folder import Folder
-from swinviz.data.pairs import LabeledImages
+from swinviz.data.pairs import FileDataset
 from swinviz.errors import DatasetError
+from swinviz.formats import recognize
 
 __all__ = ["open_dataset"]
 
+_logger = logging.getLogger(__name__)
 
-def open_dataset(root: str, split: str = "", *, strict: bool = True) -> LabeledImages:
-    """Open a data set by what its folder holds.
+
+def open_dataset(root: str, split: str = "", *, strict: bool = True) -> FileDataset:
+    """Open a data set by what its folder holds, and log what that is.
 
     Args:
-        root: ADE20K's folder (images/ and annotations/), or one with images/ and masks/.
-        split: its part; by default ADE20K's validation, and all of a folder.
+        root: a folder: ADE20K's (images/ and annotations/), one with images/ and masks/, or one that COCO,
+            YOLO segmentation, Pascal VOC, Cityscapes, Label Studio, CVAT or GeoJSON has; or an annotation
+            file (.json, .xml) in it.
+        split: its part, `training` or `validation` in every format; by default ADE20K's validation, training
+            of YOLO and Cityscapes, and all of the others.
         strict: refuse a data set with something wrong at once; False leaves that to `check`.
 
     Raises:
-        DatasetError: the folder holds neither.
+        DatasetError: the folder holds none of these, or what it holds is damaged.
+        MissingPackageError: a package that the format needs is not installed.
     """
-    folder = Path(root)
+    dataset = _open(Path(root), split, strict=strict)
+    _logger.info("%s: %s", root, dataset.recognized)
+    return dataset
+
+
+def _open(folder: Path, split: str, *, strict: bool) -> FileDataset:
+    annotated = recognize(folder, split)
+    if annotated is not None:
+        return AnnotatedImages(annotated, strict=strict)
     for candidate in (folder, folder / "ADEChallengeData2016"):
         if (candidate / "annotations").is_dir():
             if split not in ("", "training", "validation"):
@@ -32,6 +49,6 @@ def open_dataset(root: str, split: str = "", *, strict: bool = True) -> LabeledI
     if (folder / "masks").is_dir():
         return Folder(folder, split, strict=strict)
     raise DatasetError(
-        f"{root} is no data set: name ADE20K's folder (with images/ and annotations/) "
-        "or one with images/ and masks/."
+        f"{folder} is no data set: name ADE20K's folder (with images/ and annotations/), one with images/ "
+        "and masks/, or one of COCO, YOLO, Pascal VOC, Cityscapes, Label Studio, CVAT or GeoJSON."
     )

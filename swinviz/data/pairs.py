@@ -21,6 +21,7 @@ from swinviz.model.config import Color
 
 __all__ = [
     "DatasetCheck",
+    "FileDataset",
     "LabeledImages",
     "indices",
     "read_mask",
@@ -68,7 +69,63 @@ class DatasetCheck:
         return "\n".join([*lines, *self.problems])
 
 
-class LabeledImages(Dataset[Sample], ABC):
+class FileDataset(Dataset[Sample], ABC):
+    """Images and labels in files, and a check of all of them.
+
+    Attributes:
+        classes: class names, in the order of the labels.
+        palette: one RGB color a class.
+        names: name of each image in reports.
+        unpaired: one sentence for each image without labels or labels without image.
+        recognized: what was found, for a person.
+    """
+
+    classes: tuple[str, ...]
+    palette: tuple[Color, ...]
+    names: list[str]
+    unpaired: list[str]
+    recognized: str = "images and masks"
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def __getitem__(self, index: int) -> Sample: ...
+
+    def name(self, index: int) -> str:
+        """Name of an image in reports."""
+        return self.names[index]
+
+    def refuse_problems(self, *, strict: bool) -> None:
+        """Stop at what `unpaired` lists, if strict.
+
+        Raises:
+            DatasetError: something is listed.
+        """
+        if strict and self.unpaired:
+            raise DatasetError(_listed(self.unpaired))
+
+    def check(self, *, progress: bool = True) -> DatasetCheck:
+        """Read everything and report all that is wrong at once, instead of stopping at the first."""
+        problems = list(self.unpaired)
+        counts = np.zeros(256, np.int64)
+        for index in tqdm(range(len(self)), desc="checking", unit="image", disable=not progress):
+            try:
+                _, labels = self[index]
+            except (DatasetError, ImageError) as error:
+                problems.append(str(error))
+                continue
+            counts += np.bincount(labels.ravel(), minlength=256)
+        return DatasetCheck(
+            images=len(self),
+            problems=tuple(problems),
+            classes=self.classes,
+            pixels=counts[: len(self.classes)],
+            ignored=int(counts[IGNORE_INDEX]),
+        )
+
+
+class LabeledImages(FileDataset):
     """A folder of images and a folder of masks; image `a/b.jpg` belongs to mask `a/b.png`.
 
     Args:
@@ -80,9 +137,6 @@ class LabeledImages(Dataset[Sample], ABC):
     Raises:
         DatasetError: a folder is missing or holds no images, or (if strict) something has no partner.
     """
-
-    classes: tuple[str, ...]
-    palette: tuple[Color, ...]
 
     def __init__(self, images: Path, masks: Path, *, strict: bool = True) -> None:
         found_images, found_masks = _by_name(images, IMAGE_SUFFIXES), _by_name(masks, MASK_SUFFIXES)
@@ -98,8 +152,7 @@ class LabeledImages(Dataset[Sample], ABC):
             "remove the mask."
             for name in sorted(found_masks.keys() - found_images.keys())
         ]
-        if strict and self.unpaired:
-            raise DatasetError(_listed(self.unpaired))
+        self.refuse_problems(strict=strict)
         if not self.pairs:
             raise DatasetError(
                 f"{str(images)!r} holds no image that has a mask in {str(masks)!r}: check both."
@@ -133,32 +186,9 @@ class LabeledImages(Dataset[Sample], ABC):
             )
         return image, labels
 
-    def name(self, index: int) -> str:
-        """Name of a pair: its path below the folder, without suffix."""
-        return self.names[index]
-
     def labels(self, path: Path) -> NDArray[np.uint8]:
         """Read the labels (H, W) of one mask file."""
         return self.decode(read_mask(path), path.name)
-
-    def check(self, *, progress: bool = True) -> DatasetCheck:
-        """Read everything and report all that is wrong at once, instead of stopping at the first."""
-        problems = list(self.unpaired)
-        counts = np.zeros(256, np.int64)
-        for index in tqdm(range(len(self)), desc="checking", unit="image", disable=not progress):
-            try:
-                _, labels = self[index]
-            except (DatasetError, ImageError) as error:
-                problems.append(str(error))
-                continue
-            counts += np.bincount(labels.ravel(), minlength=256)
-        return DatasetCheck(
-            images=len(self),
-            problems=tuple(problems),
-            classes=self.classes,
-            pixels=counts[: len(self.classes)],
-            ignored=int(counts[IGNORE_INDEX]),
-        )
 
 
 def read_mask(path: Path) -> Image.Image:

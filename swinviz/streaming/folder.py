@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from swinviz.errors import SwinvizError
+from swinviz.formats import FORMAT_NAMES, labeled_picture, open_writer
 from swinviz.inference import Segmentation
 from swinviz.segmenter import SwinUPerNet
 from swinviz.streaming.annotate import AnnotateOptions, VideoSummary, annotate_video
@@ -40,7 +41,8 @@ class WriteOptions:
 
     Attributes:
         look: how pictures and frames are looked at and painted, and limits.
-        kinds: what is written, by the names in `WRITES`; empty for `FOR_PICTURES` and `FOR_VIDEOS`.
+        kinds: what is written, by the names in `WRITES` and those of other people's formats, each of which
+            gets a folder of its own; empty for `FOR_PICTURES` and `FOR_VIDEOS`.
         batch: pictures of one size that run through the model together; 0 chooses.
         resume: leave out what an earlier run with the same model and options finished.
 
@@ -54,9 +56,10 @@ class WriteOptions:
     resume: bool = True
 
     def __post_init__(self) -> None:
-        unknown = sorted(self.kinds - WRITES.keys())
+        unknown = sorted(self.kinds - WRITES.keys() - set(FORMAT_NAMES))
         if unknown:
-            raise SwinvizError(f"{unknown[0]!r} cannot be written: choose among {', '.join(WRITES)}.")
+            names = ", ".join([*WRITES, *FORMAT_NAMES])
+            raise SwinvizError(f"{unknown[0]!r} cannot be written: choose among {names}.")
 
 
 class Reporter:
@@ -125,6 +128,7 @@ def segment_to_folder(
         for source in todo:
             if source.kind != "picture":
                 run.video(source, journal)
+        run.finish_formats(sources)
         if "shares" in (options.kinds or FOR_PICTURES):
             _write_table(sources, folder)
     return RunSummary(run.done, len(sources) - len(todo), run.failed)
@@ -139,8 +143,15 @@ class _Run:
         painter = options.look.painter(model)
         if options.look.gaze is not None:
             options.look.gaze.check(model)
-        self._pictures = PictureWriter(options.kinds or FOR_PICTURES, painter)
-        self._videos = options.kinds or FOR_VIDEOS
+        kinds = options.kinds & WRITES.keys()
+        self._pictures = PictureWriter(kinds if options.kinds else FOR_PICTURES, painter)
+        self._videos = kinds if options.kinds else FOR_VIDEOS
+        config = model.config
+        self._formats = [
+            open_writer(name, folder / name, config.classes, config.palette)
+            for name in FORMAT_NAMES
+            if name in options.kinds
+        ]
 
     def journal(self) -> Journal:
         look = {name: repr(value) for name, value in vars(self.options.look).items()}
@@ -149,13 +160,18 @@ class _Run:
     def files(self, source: Source) -> list[str]:
         """Names of the results of a source, without those of single frames."""
         if source.kind == "picture":
-            return self._pictures.files(source.name)
+            named = (path for form in self._formats for path in form.files(source.name))
+            return [
+                *self._pictures.files(source.name),
+                *(str(path.relative_to(self.folder)) for path in named),
+            ]
         return [source.name + WRITES[kind] for kind in ("video", "shares") if kind in self._videos]
 
     def pictures(self, sources: Sequence[Source], journal: Journal | None) -> None:
         def write(streamed: Streamed) -> None:
             source = streamed.source
             files = self._pictures.write(streamed.result, self.folder, source.name, streamed.attention)
+            files += self._add(streamed.result, source.name)
             if journal is not None:
                 journal.add(source)
             self.done += 1
@@ -176,7 +192,8 @@ class _Run:
 
     def video(self, source: Source, journal: Journal | None) -> None:
         stem = self.folder / source.name
-        stem.parent.mkdir(parents=True, exist_ok=True)
+        if self._videos:
+            stem.parent.mkdir(parents=True, exist_ok=True)
         try:
             summary = self._annotate(source, stem)
         except (SwinvizError, ValueError) as error:
@@ -208,8 +225,10 @@ class _Run:
                     shares = self._pictures.shares(result)
                     known = (round(shares.get(name, 0.0), 6) for name in classes)
                     add_row([frame.index, round(frame.seconds, 6), *known])
+                name = f"{source.name}_frames/{frame.index:06d}"
                 if frames.kinds:
-                    frames.write(result, self.folder, f"{source.name}_frames/{frame.index:06d}")
+                    frames.write(result, self.folder, name)
+                self._add(result, name)
 
             summary = annotate_video(
                 self.model,
@@ -222,6 +241,33 @@ class _Run:
         if add_row is not None:
             write_json(stem.with_name(stem.name + WRITES["shares"]), self._mean(summary.shares(classes)))
         return summary
+
+    def _add(self, result: Segmentation, name: str) -> list[Path]:
+        """Write a picture or frame in other people's formats."""
+        for form in self._formats:
+            form.add(labeled_picture(result, name, self._pictures.painter.shown))
+        return [path for form in self._formats for path in form.files(name) if ".parts" not in path.parts]
+
+    def finish_formats(self, sources: Sequence[Source]) -> None:
+        """Write what each format has once for all pictures and frames, those of earlier runs too."""
+        names: list[str] = []
+        for source in sources:
+            if source.kind == "picture":
+                names.append(source.name)
+            else:
+                names += self._frame_names(source)
+        for form in self._formats:
+            form.finish([name for name in names if all(path.is_file() for path in form.files(name))])
+
+    def _frame_names(self, source: Source) -> list[str]:
+        """Names of a video's frames, of which the first format has files."""
+        names: list[str] = []
+        while self._formats:
+            name = f"{source.name}_frames/{len(names):06d}"
+            if not self._formats[0].files(name)[0].is_file():
+                break
+            names.append(name)
+        return names
 
     def _mean(self, shares: dict[str, float]) -> dict[str, float]:
         """Leave out the classes that are not shown."""

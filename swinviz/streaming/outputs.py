@@ -64,11 +64,12 @@ class PictureWriter:
             SwinvizError: classes are left out, and there are too many for a mask to say so.
         """
         stem = folder / name
-        stem.parent.mkdir(parents=True, exist_ok=True)
         written = {
             kind: stem.with_name(stem.name + ending) for kind, ending in WRITES.items() if kind in self.kinds
         }
         written.pop("video", None)
+        if written:
+            stem.parent.mkdir(parents=True, exist_ok=True)
         if "mask" in written:
             self._mask(result).save(written["mask"])
         if "overlay" in written:

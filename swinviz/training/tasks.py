@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import torch
 
-from swinviz.data.pairs import LabeledImages
+from swinviz.data.pairs import FileDataset
 from swinviz.data.photos import PHOTO_DATASETS, PhotoDataset, PhotoMixture
 from swinviz.data.scenes import Scenes
 from swinviz.data.transforms import Camera, TrainTransform
@@ -42,10 +42,10 @@ class Task:
     """
 
     make_model: Callable[[], SwinUPerNet]
-    dataset: LabeledImages | Scenes | PhotoMixture
+    dataset: FileDataset | Scenes | PhotoMixture
     transform: TrainTransform
     recipe: Recipe
-    held_out: LabeledImages | Scenes | None = None
+    held_out: FileDataset | Scenes | None = None
     loss: PixelLoss | None = None
     photos: Mapping[str, PhotoDataset] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -107,15 +107,13 @@ def photos_task(start: SwinUPerNet, root: str | os.PathLike[str], side: int = 2 
 
 
 def ade20k_task(
-    make_model: Callable[[], SwinUPerNet], dataset: LabeledImages, held_out: LabeledImages | None
+    make_model: Callable[[], SwinUPerNet], dataset: FileDataset, held_out: FileDataset | None
 ) -> Task:
     """Train a model on ADE20K by the published recipe."""
     return Task(make_model, dataset, TrainTransform(), RECIPES["published"], held_out)
 
 
-def finetuning_task(
-    model: SwinUPerNet, dataset: LabeledImages, held_out: LabeledImages | None = None
-) -> Task:
+def finetuning_task(model: SwinUPerNet, dataset: FileDataset, held_out: FileDataset | None = None) -> Task:
     """Go on from a trained model on somebody's own images, whose classes it takes over.
 
     Crops are as large as fills whole windows at the size the model looks at, and sizes vary around it.

@@ -20,6 +20,7 @@ from support.videos import contents, moving_frames, write_video
 import swinviz
 from swinviz.checkpoints import save
 from swinviz.cli import main
+from swinviz.data import open_dataset
 
 
 @pytest.fixture(scope="module")
@@ -231,3 +232,34 @@ def test_two_runs_do_not_share_a_folder(weights: str, photos: Path, tmp_path: Pa
         done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
     assert "another run is writing" in done.stderr
+
+
+def test_formats_are_written_side_by_side_and_go_on_with_new_pictures(
+    weights: str, photos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    film = write_video(tmp_path / "film.mp4", moving_frames(2))
+    words = [
+        "segment",
+        str(photos),
+        str(film),
+        "-o",
+        str(out),
+        "--model",
+        weights,
+        "--write",
+        "coco,cvat,voc",
+    ]
+    assert main(words) == 0
+    assert {path.name for path in out.iterdir()} == {"coco", "cvat", "voc", ".swinviz-done.jsonl"}
+    Image.new("RGB", (60, 40), "gray").save(photos / "new.png")
+    assert main(words) == 0
+    model = swinviz.load(weights)
+    for form in ("coco", "cvat", "voc"):
+        dataset = open_dataset(str(out / form))
+        names = [dataset.name(index) for index in range(len(dataset))]
+        frames = [f"film_frames/{number:06d}" for number in range(2)]
+        assert sorted(names) == sorted(["a", "new", "trip/b", "trip/c", *frames])
+        _, labels = dataset[names.index("trip/b")]
+        np.testing.assert_array_equal(labels, model.segment(photos / "trip" / "b.png").labels)
+        assert dataset.check(progress=False).ok
