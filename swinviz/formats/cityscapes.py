@@ -27,9 +27,9 @@ from swinviz.formats.common import (
     write_classes,
     write_text,
 )
-from swinviz.formats.voc import open_mask
+from swinviz.formats.voc import BACKGROUND, open_mask
 from swinviz.images import save_image
-from swinviz.model.config import Color
+from swinviz.model.config import Color, distinct_palette
 
 __all__ = ["CITYSCAPES", "CityscapesWriter", "read_cityscapes"]
 
@@ -50,9 +50,9 @@ CITYSCAPES: Final[tuple[tuple[int, str, Color], ...]] = (
 class CityscapesWriter:
     """Writes leftImg8bit/train/swinviz, gtFine/train/swinviz and label_colors.txt.
 
-    A model of Cityscapes' own 19 classes gets their ids. Others have ids of their own, from 0, which
-    label_colors.txt names (`r g b name`, in the order of the ids), as datumaro reads it: without spaces in
-    the names, which classes.json keeps.
+    A model of Cityscapes' own 19 classes gets their ids. Others have ids of their own, from 1, which
+    label_colors.txt names (`r g b name`, in the order of the ids), as datumaro reads it: after a background,
+    and without spaces in the names, which classes.json keeps. Id 0 is unlabeled in both.
 
     Args:
         folder: where.
@@ -61,11 +61,12 @@ class CityscapesWriter:
     """
 
     def __init__(self, folder: Path, classes: Sequence[str], palette: Sequence[Color]) -> None:
-        self._folder, self._classes, self._palette = folder, classes, palette
+        self._folder, self._classes = folder, classes
+        self._palette = tuple(palette) if (0, 0, 0) not in palette else distinct_palette(len(classes))
         official = {name: number for number, name, _ in CITYSCAPES}
         self._own = set(classes) != set(official)
-        ids = range(len(classes)) if self._own else (official[name] for name in classes)
-        self._ids = np.full(256, UNLABELED if self._own else 0, np.uint8)
+        ids = range(1, len(classes) + 1) if self._own else (official[name] for name in classes)
+        self._ids = np.zeros(256, np.uint8)
         self._ids[: len(classes)] = list(ids)
 
     def files(self, name: str) -> list[Path]:
@@ -93,7 +94,7 @@ class CityscapesWriter:
     def finish(self, names: Sequence[str]) -> None:
         """Write the names and colors of ids of our own."""
         if self._own:
-            rows = zip(self._palette, self._classes, strict=True)
+            rows = [((0, 0, 0), BACKGROUND), *zip(self._palette, self._classes, strict=True)]
             lines = (" ".join([*map(str, color), "_".join(name.split())]) + "\n" for color, name in rows)
             write_text(self._folder / "label_colors.txt", "".join(lines))
             write_classes(self._folder, self._classes, self._palette)
@@ -144,18 +145,24 @@ def _names(root: Path) -> tuple[tuple[str, ...], tuple[int, ...], tuple[Color, .
     names, palette = [], []
     text = read_text(path)
     full, _ = read_classes(root)
+    first = 0
     with damaged(f"{path.name!r}"):
         for line in text.splitlines():
             if line.strip() and not line.startswith("#"):
                 red, green, blue, name = line.split(maxsplit=3)
                 names.append(name)
                 palette.append((int(red) & 255, int(green) & 255, int(blue) & 255))
+    if names[:1] == [BACKGROUND]:
+        first, names, palette = 1, names[1:], palette[1:]
     if ["_".join(name.split()) for name in full] == names:
         names = list(full)
     if not 1 <= len(names) <= 255:
         raise DatasetError(f"{path.name!r} names {len(names)} classes: 1 to 255 can be told apart.")
-    own = [*range(len(names)), *([-1] * (256 - len(names)))]
+    own = [-1] * 256
+    own[first : first + len(names)] = range(len(names))
     own[UNLABELED] = UNLABELED
+    if first:
+        own[0] = UNLABELED
     return tuple(names), tuple(own), tuple(palette)
 
 

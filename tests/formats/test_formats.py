@@ -161,14 +161,13 @@ def test_voc_masks_are_indices_of_a_label_map(written: dict[str, Path]) -> None:
 def test_cityscapes_files_have_its_names_and_ids(written: dict[str, Path]) -> None:
     folder = written["cityscapes"]
     rows = [line.split(maxsplit=3) for line in (folder / "label_colors.txt").read_text("utf-8").splitlines()]
-    assert [row[3] for row in rows] == [name.replace(" ", "_") for name in CLASSES]
+    assert [row[3] for row in rows] == ["background", *(name.replace(" ", "_") for name in CLASSES)]
     for name, result in RESULTS.items():
         stem = name.replace("/", "_")
         truth = folder / "gtFine" / "train" / "swinviz"
         for kind in ("labelIds", "instanceIds"):
-            np.testing.assert_array_equal(
-                np.asarray(Image.open(truth / f"{stem}_gtFine_{kind}.png")), result.labels
-            )
+            ids = np.asarray(Image.open(truth / f"{stem}_gtFine_{kind}.png"))
+            np.testing.assert_array_equal(ids, result.labels + 1)
         color = np.asarray(Image.open(truth / f"{stem}_gtFine_color.png"))
         np.testing.assert_array_equal(color, result.colors())
         assert (folder / "leftImg8bit" / "train" / "swinviz" / f"{stem}_leftImg8bit.png").is_file()
