@@ -184,7 +184,8 @@ def damaged(what: str) -> Iterator[None]:
         raise
     except (
         *(ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError),
-        *(ZeroDivisionError, MemoryError, FloatingPointError, ElementTree.ParseError, UnicodeError, EOFError),
+        *(StopIteration, ZeroDivisionError, MemoryError, FloatingPointError, EOFError),
+        *(ElementTree.ParseError, UnicodeError),
     ) as error:
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise DatasetError(f"{what} is damaged ({reason}): export it again.") from error
