@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from swinviz.features.clicks import class_from_clicks, probe_head
 from swinviz.features.components import Components, principal_components
+from swinviz.features.head_search import (
+    Criterion,
+    HeadSearch,
+    Seen,
+    TypicalWindow,
+    at_a_distance,
+    on_class,
+    on_direction,
+)
 from swinviz.features.index import FeatureIndex, Match, build_index, load_index
 from swinviz.features.probe import LinearProbe, ProbeSums, load_probe, save_probe
 from swinviz.features.similarity import SimilarityMap, token_similarity, unit_vectors
@@ -11,16 +20,23 @@ from swinviz.features.tokens import TokenMap, read_tokens, token_map
 
 __all__ = [
     "Components",
+    "Criterion",
     "FeatureIndex",
+    "HeadSearch",
     "LinearProbe",
     "Match",
     "ProbeSums",
+    "Seen",
     "SimilarityMap",
     "TokenMap",
+    "TypicalWindow",
+    "at_a_distance",
     "build_index",
     "class_from_clicks",
     "load_index",
     "load_probe",
+    "on_class",
+    "on_direction",
     "principal_components",
     "probe_head",
     "read_tokens",

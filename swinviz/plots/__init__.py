@@ -28,6 +28,7 @@ from swinviz.plots.segmentation import class_legend, plot_labels
 from swinviz.plots.similarity import plot_similarity
 from swinviz.plots.training import plot_lr_curve
 from swinviz.plots.trust import plot_explanations, plot_trust, plot_trust_table
+from swinviz.plots.typical import plot_typical_windows, typical_crop
 from swinviz.plots.windows import plot_mask, plot_rectangles, plot_regions, plot_windows
 
 __all__ = [
@@ -66,7 +67,9 @@ __all__ = [
     "plot_token_patching",
     "plot_trust",
     "plot_trust_table",
+    "plot_typical_windows",
     "plot_windows",
     "plot_worst_images",
     "show",
+    "typical_crop",
 ]

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from swinviz import plots
 from swinviz.attention import attention_to_image
 from swinviz.attribution import MEASURES, Lens, LensStep, Trust, TrustTable
-from swinviz.features import Match, SimilarityMap, TokenMap, principal_components
+from swinviz.features import HeadSearch, Match, SimilarityMap, TokenMap, TypicalWindow, principal_components
 from swinviz.interventions import PatchingGrid, TokenPatching
 from swinviz.model.geometry import WindowGeometry
 from swinviz.model.hooks import BlockId
@@ -156,3 +156,14 @@ def test_figures_of_neighbors_and_clicks_say_query_cosine_and_score(image: np.nd
     assert_says(
         figure, "1 examples, 2 counterexamples", "roof", "stages.1.out", "from 0.5 up", "least squares"
     )
+
+
+def test_a_figure_of_typical_windows_says_head_criterion_and_pictures(image: np.ndarray) -> None:
+    geometry = WindowGeometry(height=8, width=12, window_size=7, shift_size=3, stride=4)
+    keys = torch.rand(49).softmax(dim=0)
+    found = TypicalWindow("a$.jpg", BlockId(0, 1), 1, 0, 8, 12.25, keys, geometry)
+    search = HeadSearch({(BlockId(0, 1), 1): [found]}, {}, 9, "attention far away")
+    figure = plots.plot_typical_windows(search, (0, 1), 1, lambda name: image)
+    assert_says(figure, r"a\$.jpg: 12.2", "block 0.1, head 1: attention far away", "9 pictures", "49 keys")
+    with pytest.raises(ValueError, match="not searched"):
+        plots.plot_typical_windows(search, (0, 1), 0, lambda name: image)
