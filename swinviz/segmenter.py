@@ -46,7 +46,19 @@ class SwinUPerNet(nn.Module):
         self._compiled: Callable[[Tensor], Tensor] | None = None
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """Compute the backbone's maps of normalized images (B, 3, H, W), at strides 4, 8, 16, 32."""
+        """Compute the backbone's maps of normalized images (B, 3, H, W), at strides 4, 8, 16, 32.
+
+        Raises:
+            NotImplementedError: under torch.jit.trace, which would keep the padding of one size for all.
+        """
+        if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]  # missing in torch's types
+            raise NotImplementedError(
+                "torch.jit.trace would give a model that is right for one size only: use for_inference(), "
+                "torch.compile, or torch.onnx.export(..., dynamo=True) instead."
+            )
+        if torch.compiler.is_dynamo_compiling() and not torch.compiler.is_exporting():
+            # Windows and padding for a size that is a symbol take the compiler hours, or break it.
+            torch._dynamo.mark_static(images)
         return self.backbone(images)
 
     def decode(self, features: list[Tensor]) -> Tensor:
@@ -94,7 +106,8 @@ class SwinUPerNet(nn.Module):
         Args:
             dtype: floating-point type of the copy's weights, such as torch.bfloat16.
             compile: let torch.compile make it faster, on a GPU with CUDA graphs: the first image of a size
-                takes a minute or more. While somebody captures or edits, it runs uncompiled.
+                takes a minute or more, and after `torch._dynamo.config.recompile_limit` sizes, eight unless
+                somebody changes it, new ones run uncompiled; so do captures and edits.
             channels_last: keep convolution weights with the channels innermost, which suits GPUs.
 
         Returns:

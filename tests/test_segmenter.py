@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -91,11 +94,65 @@ def test_forward_compiles_to_one_graph_with_the_same_result(size: tuple[int, int
 
 
 @pytest.mark.slow
-def test_the_default_compiler_gives_the_same_result() -> None:
-    model, images = tiny_model(), torch.randn(1, 3, 64, 64)
+@pytest.mark.parametrize("copy", [False, True])
+def test_the_default_compiler_gives_the_same_result_at_changing_sizes(copy: bool) -> None:
+    model = SwinUPerNet(ModelConfig.tiny(depths=(2,), aux_channels=0)).eval()
+    compiled = model.for_inference(compile=True) if copy else torch.compile(model)
     with torch.no_grad():
-        torch.testing.assert_close(torch.compile(model)(images), model(images), atol=1e-4, rtol=1e-4)
+        for size in ((64, 64), (37, 51), (45, 70)):
+            images = torch.randn(1, 3, *size)
+            torch.testing.assert_close(compiled(images), model(images), atol=1e-4, rtol=1e-4)
     torch.compiler.reset()
+
+
+@pytest.mark.slow
+def test_each_size_is_compiled_by_itself_without_symbols() -> None:
+    sizes: list[tuple[int, ...]] = []
+
+    def record(graph: torch.fx.GraphModule, inputs: list[Any]) -> torch.fx.GraphModule:
+        sizes.extend(tuple(x.shape[-2:]) for x in inputs if isinstance(x, torch.Tensor) and x.ndim == 4)
+        assert not any(isinstance(x, torch.SymInt) for x in inputs)
+        return graph
+
+    model = SwinUPerNet(ModelConfig.tiny(depths=(2,), aux_channels=0)).eval()
+    compiled = torch.compile(model, backend=record, fullgraph=True)
+    wanted = [(64, 64), (37, 51), (45, 70)]
+    with torch.no_grad():
+        for size in wanted + wanted:
+            images = torch.randn(1, 3, *size)
+            torch.testing.assert_close(compiled(images), model(images), atol=1e-5, rtol=1e-5)
+    assert [size for size in sizes if size in wanted] == wanted
+    torch.compiler.reset()
+
+
+@pytest.mark.slow
+def test_pictures_of_more_sizes_than_are_compiled_are_segmented_uncompiled(
+    monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
+) -> None:
+    compiled_graphs: list[torch.fx.GraphModule] = []
+
+    def count(graph: torch.fx.GraphModule, _inputs: list[Any]) -> torch.fx.GraphModule:
+        compiled_graphs.append(graph)
+        return graph
+
+    plain = SwinUPerNet(ModelConfig.tiny(depths=(2,), aux_channels=0)).eval()
+    compile_ = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda run, **_named: compile_(run, backend=count))
+    model = plain.for_inference(compile=True)
+    with torch._dynamo.config.patch(recompile_limit=2):
+        for size in ((48, 64), (50, 50), (64, 31), (20, 64), (48, 64)):
+            picture = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+            assert np.array_equal(model.segment(picture).labels, plain.segment(picture).labels)
+    assert len(compiled_graphs) == 2
+    torch.compiler.reset()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_tracing_is_refused_in_one_sentence() -> None:
+    with pytest.raises(
+        NotImplementedError, match=r"one size only: use for_inference\(\), torch\.compile, or"
+    ):
+        torch.jit.trace(tiny_model(), torch.randn(1, 3, 64, 64))
 
 
 @pytest.mark.parametrize(
