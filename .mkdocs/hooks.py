@@ -13,7 +13,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 sys.path.insert(0, str(Path(__file__).parent))  # where the module below is
-from notebooks import render  # noqa: E402
+from notebooks import render
 
 ROOT = Path(__file__).parents[1]
 
@@ -31,7 +31,12 @@ MOVED = {
 # Title -> public packages, in the order of a reader's questions.
 REFERENCE = {
     "Loading and segmenting": ["swinviz", "swinviz.inference", "swinviz.images"],
-    "The model": ["swinviz.model.geometry", "swinviz.model.hooks", "swinviz.model.swin", "swinviz.model.upernet"],
+    "The model": [
+        "swinviz.model.geometry",
+        "swinviz.model.hooks",
+        "swinviz.model.swin",
+        "swinviz.model.upernet",
+    ],
     "Attention": ["swinviz.attention"],
     "Attribution": ["swinviz.attribution"],
     "Interventions": ["swinviz.interventions"],
