@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,9 @@ from swinviz.data import open_dataset
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    save(tiny_model(), path)
+    model = tiny_model()
+    model.config = replace(model.config, scale=(96, 64))  # quick, for many pictures
+    save(model, path)
     return str(path)
 
 
