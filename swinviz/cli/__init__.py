@@ -27,6 +27,7 @@ COMMANDS = {
     "bench": "measure speed and memory, beside transformers",
     "export": "write a model as an ONNX graph or a PyTorch program that runs without this package",
     "convert": "rewrite any readable checkpoint as .safetensors, or for transformers",
+    "site": "write a folder of static files in which the model runs in the browser",
     "doctor": "say what is installed, which devices and models there are, and what is missing",
 }
 
