@@ -17,7 +17,6 @@ from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
-FIRST_EDITION = {"06_training", "07_evaluation", "08_interventions", "09_your_data"}  # to be rewritten
 WIDGET = re.compile(r"ipywidgets\.interactive\(|swinviz\.explore\(")
 DIRECTIVES = re.compile(r"NBVAL|fmt: |noqa|type: ignore")
 
@@ -26,8 +25,6 @@ Cell = dict[str, Any]
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
 def notebook(request: pytest.FixtureRequest) -> dict[str, Any]:
-    if request.param.stem in FIRST_EDITION:
-        pytest.skip("first edition")
     return json.loads(request.param.read_text(encoding="utf-8"))
 
 
@@ -100,11 +97,7 @@ def test_it_begins_with_what_the_reader_will_be_able_to_answer(notebook: dict[st
 
 
 def test_all_begin_with_one_and_the_same_cell_that_fetches_the_package_where_it_is_missing() -> None:
-    first = {
-        source(cells(json.loads(path.read_text(encoding="utf-8")), "code")[0])
-        for path in NOTEBOOKS
-        if path.stem not in FIRST_EDITION
-    }
+    first = {source(cells(json.loads(path.read_text(encoding="utf-8")), "code")[0]) for path in NOTEBOOKS}
     assert len(first) == 1
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike, NDArray
 
@@ -18,7 +18,7 @@ _NO_LABEL = (255, 255, 255)
 
 
 def class_legend(
-    figure: Figure, labels: Iterable[ArrayLike], classes: Sequence[str], palette: Sequence[Color]
+    figure: FigureBase, labels: Iterable[ArrayLike], classes: Sequence[str], palette: Sequence[Color]
 ) -> None:
     """Name, right of a figure, the colors of the classes that occur in some label maps, most frequent first.
 

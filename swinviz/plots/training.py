@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from swinviz.model.config import Color
+from swinviz.plots.segmentation import class_legend
 from swinviz.plots.style import OKABE_ITO
 from swinviz.segmenter import SwinUPerNet
 from swinviz.training import StepReport
@@ -40,6 +41,7 @@ class LivePlot:
         samples: a few images (H, W, 3) whose predictions are shown as they sharpen.
         every: steps between two drawings.
         rows: most rows of predictions; older ones are thinned out.
+        truths: labels (H, W) of the samples, drawn below them; none where nobody knows them.
 
     Attributes:
         figure: the latest drawing.
@@ -48,6 +50,7 @@ class LivePlot:
     samples: Sequence[Image] = ()
     every: int = 100
     rows: int = 5
+    truths: Sequence[Image] = ()
     reports: list[StepReport] = field(default_factory=list, init=False)
     snapshots: list[Snapshot] = field(default_factory=list, init=False)
     figure: Figure = field(default_factory=Figure, init=False)
@@ -65,7 +68,14 @@ class LivePlot:
         self.next = report.step + self.every
         if self.samples:
             self._look(report.step, model)
-        self.figure = plot_run(self.reports, self.samples, self.snapshots, model.config.palette)
+        self.figure = plot_run(
+            self.reports,
+            self.samples,
+            self.snapshots,
+            model.config.palette,
+            truths=self.truths,
+            classes=model.config.classes,
+        )
         if self.display is not None:
             self.display.update(self.figure)
 
@@ -89,6 +99,9 @@ def plot_run(
     samples: Sequence[Image] = (),
     snapshots: Sequence[Snapshot] = (),
     palette: Sequence[Color] = (),
+    *,
+    truths: Sequence[Image] = (),
+    classes: Sequence[str] = (),
 ) -> Figure:
     """Draw loss, mIoU and learning rate over the steps, and below them what became of some samples.
 
@@ -97,8 +110,10 @@ def plot_run(
         samples: images (H, W, 3).
         snapshots: predictions for the samples, one row each.
         palette: RGB color (0..255) of each class.
+        truths: labels (H, W) of the samples, a row below them.
+        classes: names for a legend of the colors; none for no legend.
     """
-    rows = 1 + len(snapshots) if samples else 0
+    rows = 1 + bool(truths) + len(snapshots) if samples else 0
     figure = Figure(figsize=(9, 2.8 + 1.25 * rows), layout="constrained")
     curves, *pictures = figure.subfigures(
         2 if rows else 1, 1, height_ratios=[2.8, 1.25 * rows] if rows else None, squeeze=False
@@ -111,10 +126,17 @@ def plot_run(
     _curve(right, steps, [report.lr for report in reports], "learning rate", smooth=False)
     for below in pictures:
         grid = below.subplots(rows, len(samples), squeeze=False)
-        colors = np.array(palette, np.uint8)
+        colors = np.full((256, 3), 255, np.uint8)
+        colors[: len(palette)] = palette
         _row(grid[0], samples, "image")
-        for axes, snapshot in zip(grid[1:], snapshots, strict=True):
+        if truths:
+            _row(grid[1], [colors[labels] for labels in truths], "truth")
+        for axes, snapshot in zip(grid[1 + bool(truths) :], snapshots, strict=True):
             _row(axes, [colors[labels] for labels in snapshot.labels], f"step {snapshot.step}")
+        if classes:
+            class_legend(
+                below, [*truths, *(map_ for shot in snapshots for map_ in shot.labels)], classes, palette
+            )
     return figure
 
 

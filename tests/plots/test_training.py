@@ -47,3 +47,14 @@ def test_validation_scores_are_marked_where_they_were_measured() -> None:
     middle = figure.subfigs[0].axes[1]
     assert middle.get_legend() is not None
     assert list(middle.lines[-1].get_xdata()) == [3]
+
+
+def test_the_truth_stands_below_the_images_and_the_colors_have_names() -> None:
+    images, truths = zip(*(Stripes()[index] for index in range(2)), strict=True)
+    live = LivePlot(images, every=20, rows=3, truths=truths)
+    run(recipe=replace(RECIPE, max_iters=2), callbacks=(live,))
+    _, pictures = live.figure.subfigs
+    assert [ax.get_ylabel() for ax in pictures.axes[::2]] == ["image", "truth", "step 0", "step 1"]
+    (legend,) = pictures.legends
+    drawn = set(np.unique([*truths, *(map_ for shot in live.snapshots for map_ in shot.labels)]))
+    assert len(legend.get_texts()) == len(drawn)
