@@ -26,10 +26,10 @@ def web_graph(model: SwinUPerNet) -> tuple[bytes, dict[str, object]]:
     """Write a model as the browser's engine wants it.
 
     Returns:
-        The graph, with labels, confidence and what attention is decomposed from as outputs, and the controls
+        The graph, with logits and what attention is decomposed from as outputs, and the controls
         as inputs that must be given, because browsers' runtimes know no defaults; and its metadata.
     """
-    outputs = ("labels", "confidence", *(f"stages.*.blocks.*.attn.{point}" for point in _POINTS))
+    outputs = ("logits", *(f"stages.*.blocks.*.attn.{point}" for point in _POINTS))
     graph = to_onnx(model, ExportOptions(outputs, controls=True))
     given = {value.name for value in graph.graph.input}
     weights = [weight for weight in graph.graph.initializer if weight.name not in given]

@@ -12,11 +12,12 @@
  * @typedef {{classes: string[], palette: number[][], mean: number[], std: number[], scale: number[], strides: number[],
  *   backbone: import("./controls.js").Backbone, head: {pool_scales: number[]}}} Metadata
  * @typedef {Cut & BlockPlan & {pattern: Float32Array, mean?: Float32Array}} RunBlock
- * @typedef {{labels: Uint8Array, confidence: Float32Array, outputs: Outputs, blocks: RunBlock[]}} Run
+ * @typedef {{labels: Uint8Array | Uint16Array, confidence: Float32Array, outputs: Outputs, blocks: RunBlock[]}} Run
  */
 
 import { locate, makeGeometry, tokenAt } from "../../../explorer/static/geometry.js";
 import { controlsOf, editNames, planBlocks } from "./controls.js";
+import { argmax, confidenceOf } from "./labels.js";
 import { decomposer } from "./parts.js";
 import { keepRatioSize, normalize, resize, roundEven } from "./prepare.js";
 import { fixedPoint, quantizeRows } from "./quantize.js";
@@ -51,7 +52,7 @@ export function makeEngine(runGraph, metadata, picture, { title, name }) {
     const feeds = { image: input };
     for (const [control, data] of Object.entries(controlsOf(edits, plans))) feeds[control] = { data, dims: [data.length] };
     const points = edits.length ? ["pattern"] : ["pattern", "q", "k", "bias"];
-    const outputs = await runGraph(feeds, ["labels", "confidence", ...plans.flatMap((plan) => points.map((point) => hook(plan, point)))]);
+    const outputs = await runGraph(feeds, ["logits", ...plans.flatMap((plan) => points.map((point) => hook(plan, point)))]);
     /** @type {Map<string, Cut>} */
     const cuts = new Map();
     const blocks = plans.map((plan) => {
@@ -62,7 +63,8 @@ export function makeEngine(runGraph, metadata, picture, { title, name }) {
       }
       return { ...plan, fields, .../** @type {Cut} */ (cuts.get(key)), pattern: outputs[hook(plan, "pattern")].data };
     });
-    return { labels: outputs.labels.data, confidence: outputs.confidence.data, outputs, blocks };
+    const { labels, highest } = argmax(outputs.logits.data, metadata.classes.length);
+    return { labels, confidence: confidenceOf(outputs.logits.data, highest), outputs, blocks };
   }
 
   /** The run under some edits, remembered. @param {string[]} edits */
@@ -109,7 +111,7 @@ export function makeEngine(runGraph, metadata, picture, { title, name }) {
       const header = { kind: "segmentation" };
       if (edits.length) {
         const { labels } = await runOf([]);
-        header.flipped = run.labels.reduce((count, label, at) => count + Number(label !== labels[at]), 0);
+        header.flipped = /** @type {Uint8Array} */ (run.labels).reduce((count, label, at) => count + Number(label !== labels[at]), 0);
       }
       const confidence = { data: Uint8Array.from(run.confidence, (value) => roundEven(Math.fround(255 * value))), shape: size, step: 1 / 255 };
       return { header, arrays: { labels: stored(run.labels.slice(), size), confidence } };

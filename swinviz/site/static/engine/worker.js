@@ -11,6 +11,7 @@
 
 import { controlsOf, planBlocks } from "./controls.js";
 import { makeEngine } from "./engine.js";
+import { argmax } from "./labels.js";
 import { normalize, resize } from "./prepare.js";
 
 /** @type {any} */
@@ -51,7 +52,7 @@ async function labelsOf(picture) {
   /** @type {Record<string, {data: any, dims: number[]}>} */
   const feeds = { image: { data: normalize(resize(picture, size), metadata.mean, metadata.std), dims: [1, 3, ...size] } };
   for (const [control, data] of Object.entries(controlsOf([], plans))) feeds[control] = { data, dims: [data.length] };
-  return (await runGraph(feeds, ["labels"])).labels.data;
+  return argmax((await runGraph(feeds, ["logits"])).logits.data, metadata.classes.length).labels;
 }
 
 /** @param {Job} job @returns {Promise<unknown>} */
