@@ -17,16 +17,19 @@ from swinviz.inference import Segmentation
 __all__ = ["encode_comparison", "encode_result", "flipped", "png"]
 
 
-def encode_result(result: Segmentation, note: str) -> str:
+def encode_result(result: Segmentation, note: str, name: str = "picture", **link: str) -> str:
     """Make what viewer.js shows.
 
     Args:
         result: labels below 256, since a PNG's pixel holds one byte.
         note: the line below the picture.
+        name: name of the picture, for the names of downloads.
+        link: parts of the page's address that stand for this picture.
 
     Returns:
         JSON: image (JPEG), labels and scores (PNG; numbers 0..255 and percent) as data addresses; classes,
-        palette, shares (pairs of class number and share, largest first) and the note.
+        palette, shares (pairs of class number and share, largest first), the percentage below which a pixel
+        is unsure, the note, the name and the link.
     """
     return json.dumps(
         {
@@ -36,7 +39,10 @@ def encode_result(result: Segmentation, note: str) -> str:
             "classes": result.classes,
             "palette": result.palette,
             "shares": _class_shares(result),
+            "unsureBelow": round(100 * result.unsure_below),
             "note": " · ".join([note, *result.notes]),
+            "name": name,
+            "link": link,
         }
     )
 
@@ -54,13 +60,14 @@ def flipped(before: Segmentation, after: Segmentation) -> NDArray[np.bool_]:
     return numbers[0] != numbers[1]
 
 
-def encode_comparison(before: Segmentation, after: Segmentation, titles: tuple[str, str]) -> str:
+def encode_comparison(before: Segmentation, after: Segmentation, titles: tuple[str, str], **link: str) -> str:
     """Make what compare.js shows.
 
     Args:
         before: the left side.
         after: the right side, of the same picture.
         titles: what the two are called.
+        link: parts of the page's address that stand for this comparison.
 
     Returns:
         JSON: the picture, the flipped pixels (255 where they are) and their share, and for each side its
@@ -72,6 +79,7 @@ def encode_comparison(before: Segmentation, after: Segmentation, titles: tuple[s
             "image": _picture_address(before.image),
             "flipped": _values_address(changed * 255),
             "flippedShare": float(changed.mean()),
+            "link": link,
             "sides": [_side(result, title) for result, title in zip((before, after), titles, strict=True)],
         }
     )

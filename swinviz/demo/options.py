@@ -20,7 +20,8 @@ class DemoOptions:
         model: preset, path or hub id that is loaded at the start; "auto" takes the best published model
             already on this machine, else the one that comes with the package. Nothing is downloaded for it.
         device: as `swinviz.devices.parse_device` takes it; None for the best there is.
-        precision: one of `swinviz.devices.PRECISIONS`, offered first; the weights stay in float32.
+        precision: one of `swinviz.devices.PRECISIONS`; None takes float32 for pictures, and for live frames
+            the one in which they come soonest. The weights stay in float32.
         host: address to listen on; "127.0.0.1" serves this machine only.
         port: port to listen on; None takes the first free one from 7860 on.
         share: open a public address through gradio's tunnel.
@@ -36,7 +37,7 @@ class DemoOptions:
 
     model: str = "auto"
     device: str | None = None
-    precision: str = "float32"
+    precision: str | None = None
     host: str = "127.0.0.1"
     port: int | None = None
     share: bool = False
@@ -52,7 +53,7 @@ class DemoOptions:
             raise ValueError(f"--queue is {self.queue}: choose from 1 to 1000 waiting requests.")
         if self.port is not None and not 0 < self.port < 65536:
             raise ValueError(f"--port is {self.port}: choose from 1 to 65535.")
-        if self.precision not in PRECISIONS:
+        if self.precision not in (None, *PRECISIONS):
             raise ValueError(f"--precision is {self.precision}: choose one of {', '.join(PRECISIONS)}.")
 
 
@@ -66,7 +67,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
     parser.add_argument("--model", default=standard.model, help="preset, path, hub id, or auto")
     parser.add_argument("--device", help="cpu, cuda, cuda:1, mps; by default the best there is")
-    parser.add_argument("--precision", default=standard.precision, choices=PRECISIONS, help="offered first")
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        help="by default float32 for pictures, and for live frames bfloat16 where the processor has it",
+    )
     parser.add_argument(
         "--host", default=environment.get("GRADIO_SERVER_NAME", standard.host), help="address to listen on"
     )

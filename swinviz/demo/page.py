@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gradio as gr
 
-from swinviz.demo.model_menu import model_menu
+from swinviz.demo.links import read_link
+from swinviz.demo.model_menu import ModelMenu
 from swinviz.demo.security import GuardedBlocks
 from swinviz.demo.state import DemoState
 from swinviz.demo.tabs import about_tab, attention_tab, compare_tab, image_tab, live_tab
@@ -39,28 +42,82 @@ def build_page(state: DemoState) -> gr.Blocks:
         with gr.Row(elem_classes="sv-top", equal_height=True):
             gr.HTML(_HEADER, elem_classes="sv-heading", padding=False)
             with gr.Column(min_width=360, scale=0, elem_classes="sv-menu"):
-                active = model_menu(state)
-        with gr.Tabs():
+                models = ModelMenu(state)
+        with gr.Tabs() as tabs:
             with gr.Tab("Image", id="image"):
-                picture = image_tab(state, page, active)
+                models.knowledge_line()
+                picture, chosen = image_tab(state, page, models.active)
             with gr.Tab("Attention", id="attention"):
-                attention_tab(state, page, active, picture)
+                attention_tab(state, page, models.active, picture, chosen)
             with gr.Tab("Live", id="live"):
-                live_tab(state, active)
+                models.knowledge_line()
+                live_tab(state, models.active)
             with gr.Tab("Compare", id="compare") as compare:
-                compare_tab(state, compare, active, picture)
+                models.knowledge_line()
+                sides = compare_tab(state, compare, models.active, picture)
             with gr.Tab("About", id="about"):
-                about_tab(state, active)
+                about_tab(state, models.active)
+
+        def follow_link(request: gr.Request) -> list[Any]:
+            link = read_link(dict(request.query_params), state)
+            values = [link.tab, link.picture, link.model, link.model, *(link.left or (None, None))]
+            values += link.right or (None, None)
+            updates: list[Any] = [gr.skip() if value is None else value for value in values]
+            if link.tab is not None:
+                updates[0] = gr.Tabs(selected=link.tab)
+            return updates
+
+        page.load(
+            follow_link,
+            None,
+            [tabs, picture, models.menu, models.active, *sides],
+            api_visibility="private",
+            queue=False,
+        )
     page.queue(max_size=state.options.queue, default_concurrency_limit=2)
     return page
 
 
 def theme() -> gr.themes.Base:
-    """Make the theme. No font is fetched: each name is tried on the visitor's machine, in order."""
+    """Make the theme: one accent, the attention viewer's teal; text of at least 4.5:1 on its ground.
+
+    No font is fetched: each name is tried on the visitor's machine, in order.
+    """
+    accent = gr.themes.Color(
+        c50="#f0fdfa",
+        c100="#ccfbf1",
+        c200="#99f6e4",
+        c300="#7fe3d4",
+        c400="#4fd1c0",
+        c500="#0f766e",
+        c600="#0f766e",
+        c700="#115e59",
+        c800="#134e4a",
+        c900="#0f3f3c",
+        c950="#042f2e",
+        name="swinviz",
+    )
     return gr.themes.Base(
-        primary_hue="teal",
+        primary_hue=accent,
         neutral_hue="slate",
         radius_size="md",
         font=[gr.themes.Font(name) for name in _TEXT],
         font_mono=[gr.themes.Font(name) for name in _CODE],
+    ).set(
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_300",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+        button_primary_background_fill_dark="*primary_600",
+        button_primary_background_fill_hover_dark="*primary_700",
+        button_primary_text_color="white",
+        button_primary_text_color_dark="white",
+        checkbox_background_color_selected="*primary_600",
+        checkbox_background_color_selected_dark="*primary_600",
+        checkbox_border_color="*neutral_500",
+        checkbox_border_color_dark="*neutral_400",
+        slider_color="*primary_600",
+        slider_color_dark="*primary_400",
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from swinviz.demo.examples import example_files
 from swinviz.demo.models import ModelPool
 from swinviz.demo.options import DemoOptions
-from swinviz.demo.pictures import open_picture
+from swinviz.demo.pictures import Pictures
 from swinviz.demo.refusal import Refusal, refusals_shown
 from swinviz.demo.security import ComputeSlots, StreamSlots
 from swinviz.demo.sessions import Sessions
@@ -37,6 +38,8 @@ class DemoState:
         slots: how much is computed at once.
         streams: places for live visitors.
         sessions: open sessions of the attention explorer.
+        pictures: visitors' pictures.
+        picture: id of the picture that visitors start with.
     """
 
     options: DemoOptions
@@ -45,6 +48,13 @@ class DemoState:
     slots: ComputeSlots = field(default_factory=lambda: ComputeSlots(_AT_ONCE))
     streams: StreamSlots = field(default_factory=lambda: StreamSlots(_LIVE_STREAMS))
     sessions: Sessions = field(default_factory=Sessions)
+    pictures: Pictures = field(init=False)
+    picture: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        examples = example_files()
+        object.__setattr__(self, "pictures", Pictures(self.options.max_size, examples))
+        object.__setattr__(self, "picture", next(iter(examples)))
 
     def model(self, name: str, *, download: bool = False) -> SwinUPerNet:
         """Return a model of the menu.
@@ -82,11 +92,12 @@ class DemoState:
             gr.Error: what was asked for cannot be done; one sentence that says why.
         """
         with refusals_shown():
-            image = open_picture(path, self.options.max_size)
+            picture = self.pictures.open(path)
             model = self.model(name)
             made = named_edits(parse_edits(edits, model.config.backbone))
             with self.slots.taken(), edit(model, made):
-                return model.segment(image, _options(mode, precision, model))
+                result = model.segment(picture.pixels, _options(mode, precision, model))
+        return replace(result, notes=(*result.notes, picture.note)) if picture.note else result
 
 
 def _options(mode: str, precision: str, model: SwinUPerNet) -> InferenceOptions:
@@ -103,6 +114,6 @@ def _options(mode: str, precision: str, model: SwinUPerNet) -> InferenceOptions:
 
 
 def describe(result: Segmentation, name: str, device: Any) -> str:
-    """Say in one line what was done: size, model, device, time."""
+    """Describe in one line what was done: size, model, device, time."""
     height, width = result.labels.shape
     return f"{width} × {height} pixels · {name} on {device} · {result.seconds:.2f} s"

@@ -26,6 +26,11 @@ test("a permalink brings back every field", () => {
 test("a permalink names the place even where it is the first block and pixel, which no viewer begins with", () =>
   assert.equal(formatState(initialState()), "stage=0&block=0&y=0&x=0"));
 
+test("edits that this model does not have are left out of a state", () => {
+  const said = "edits=absent.no_bias.off-0-0-0.off-0-0-99.off-9-0-0.constructor";
+  assert.deepEqual(clampState(parseState(said), manifest).edits, ["no_bias", "off-0-0-0"]);
+});
+
 test("an offline file's state holds one of the edits it has", () => {
   const offline = { ...manifest, offline: { edits: ["no_bias", "no_mask"] } };
   assert.deepEqual(clampState(parseState("edits=no_bias.no_mask.no_shift.off-0-0-0"), offline).edits, ["no_mask"]);

@@ -14,7 +14,7 @@ from torch import Tensor
 from swinviz.attention import AttentionMap, attention_to_image
 from swinviz.demo.encoding import png
 from swinviz.demo.state import DemoState
-from swinviz.devices import PRECISIONS
+from swinviz.devices import PRECISIONS, fast_precision
 from swinviz.images import read_image
 from swinviz.inference import InferenceOptions
 from swinviz.model.geometry import WindowGeometry
@@ -30,6 +30,7 @@ _MAX_FRAME_PIXELS = 1280 * 960
 _MAX_FRAME_SIDE = 2048
 _NUMBER = struct.Struct("<I")
 _FAST = 1  # effort of PNG compression: labels are flat, so more would cost time and save little
+_SCORE_STEP = 3  # percent: finer steps would be noise that costs bytes
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ class LiveStream:
         return json.dumps(
             {
                 "model": self._settings.model,
-                "device": str(self._model.device),
+                "device": f"{self._model.device}, {self._precision(self._model)}",
                 "classes": config.classes,
                 "palette": config.palette,
                 "depths": config.backbone.depths,
@@ -144,9 +145,10 @@ class LiveStream:
             message: the frame's number as uint32, little-endian, then an image file, usually a JPEG.
 
         Returns:
-            Length of a JSON header (uint32), the header, then PNG files one after another: the labels, and
-            the attention at one value a token, relative to its largest. The header has the frame's number,
-            the seconds of the model, and the length of each PNG.
+            Length of a JSON header (uint32), the header, then PNG files one after another: the labels, their
+            confidence in percent (multiples of 3), and the attention at one value a token, relative to its
+            largest. The header has the frame's number, the seconds of the model, the percentage below which
+            a pixel is unsure, and the length of each PNG.
 
         Raises:
             ImageError: the frame is no image, or too large.
@@ -159,7 +161,7 @@ class LiveStream:
         image = read_image(message[_NUMBER.size :], max_pixels=_MAX_FRAME_PIXELS, max_side=_MAX_FRAME_SIDE)
         height, width = image.shape[:2]
         settings, model = self._settings, self._model
-        options = InferenceOptions(scale=(width, height), precision=PRECISIONS[self._state.options.precision])
+        options = InferenceOptions(scale=(width, height), precision=PRECISIONS[self._precision(model)])
         points = (
             []
             if settings.gaze is None
@@ -167,8 +169,13 @@ class LiveStream:
         )
         with self._state.slots.taken(), capture(model, points) as seen:
             result = model.segment(image, options)
-        header: dict[str, Any] = {"frame": number, "seconds": round(result.seconds, 4)}
-        parts = [png(result.labels, _FAST)]
+        header: dict[str, Any] = {
+            "frame": number,
+            "seconds": round(result.seconds, 4),
+            "unsureBelow": round(100 * result.unsure_below),
+        }
+        scores = np.rint(100 / _SCORE_STEP * result.scores) * _SCORE_STEP
+        parts = [png(result.labels, _FAST), png(scores, _FAST)]
         if settings.gaze is not None:
             pattern, geometry = seen[points[0]], seen.geometries[points[0]]
             attention = _look(pattern, geometry, settings.gaze, (height, width))
@@ -179,6 +186,10 @@ class LiveStream:
         header["parts"] = [len(part) for part in parts]
         text = json.dumps(header).encode()
         return _NUMBER.pack(len(text)) + text + b"".join(parts)
+
+    def _precision(self, model: SwinUPerNet) -> str:
+        """Precision asked for when the demo was started, or the one in which frames come soonest."""
+        return self._state.options.precision or fast_precision(model.device)
 
 
 def _look(pattern: Tensor, geometry: WindowGeometry, gaze: Gaze, size: tuple[int, int]) -> AttentionMap:

@@ -1,14 +1,33 @@
-// The explorer inside the page. It is opened when its tab is first seen, so that looking costs, not arriving.
+/** The explorer inside the page. It is opened when its tab is first seen, so that looking costs, not arriving. */
+import { addressOf, viewerState, writeViewerState } from "./address.js";
+
+/** @typedef {{path: string, picture: string, size: [height: number, width: number]}} Opened */
+/** @typedef {{x: number, y: number, picture: string}} Place in shares of a picture's sides */
+/** @typedef {{root: HTMLElement, set: (fields: object) => void, close: () => void}} Explorer */
+
 const EMPTY = "Choose a picture in the Image tab; here you then see what each of its pixels attends to.";
 
-export function mount(root, select, address) {
+/** Point the explorer at a place, as soon as it shows that picture. @param {Place} place */
+export const pointAttention = (place) => dispatchEvent(new CustomEvent("swinviz-point", { detail: place }));
+
+/** @param {HTMLElement} root @param {unknown} _select @param {string} address */
+export function mount(root, _select, address) {
+  /** @type {Opened | null} */
   let wanted = null;
+  /** @type {Opened | null} */
   let opened = null;
+  /** @type {Explorer | null} */
   let viewer = null;
-  let state = "";
+  /** @type {Place | null} */
+  let place = null;
+  let begun = false;
 
   async function open() {
-    if (wanted === opened || !root.offsetParent) return;
+    if ((begun && wanted === opened) || !root.offsetParent) {
+      point();
+      return;
+    }
+    begun = true;
     opened = wanted;
     viewer?.close();
     viewer = null;
@@ -16,22 +35,39 @@ export function mount(root, select, address) {
       root.textContent = EMPTY;
       return;
     }
-    const path = opened;
+    const asked = opened;
     const explorer = await import(`${address}/swinviz/explorer/explorer.js`);
-    const made = await explorer.mount(root, explorer.fetchTransport(address + path), {
-      state, onstate: (now) => { state = now; },
+    const made = await explorer.mount(root, explorer.fetchTransport(address + asked.path), {
+      state: viewerState(), onstate: writeViewerState, link: addressOf,
     }).catch(() => null); // it says itself, in its place, why it could not open
-    if (path === opened) viewer = made;
-    else made?.close();
+    if (asked !== opened) {
+      made?.close();
+      return;
+    }
+    viewer = made;
+    point();
+  }
+
+  function point() {
+    if (!viewer || !opened || opened.picture !== place?.picture) return;
+    const [height, width] = opened.size;
+    const [y, x] = [Math.floor(place.y * height), Math.floor(place.x * width)];
+    place = null;
+    viewer.set({ y, x, region: null, locked: true });
   }
 
   const style = document.createElement("link");
   Object.assign(style, { rel: "stylesheet", href: `${address}/swinviz/explorer/explorer.css` });
   document.head.append(style);
   new IntersectionObserver(open).observe(root);
+  addEventListener("swinviz-point", (event) => {
+    place = /** @type {CustomEvent} */ (event).detail;
+    open();
+  });
   return {
+    /** @param {Opened | null} value */
     show(value) {
-      wanted = value?.path ?? null;
+      if (value?.path !== wanted?.path) wanted = value; // told twice, it is still the same session
       open();
     },
   };

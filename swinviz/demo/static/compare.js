@@ -1,79 +1,72 @@
-// Two segmentations of one picture under one slider, and what differs between them.
-import { channel, decode, fit, make, paint, paintLabels, percent, rgb } from "./canvas.js";
+/** Two segmentations of one picture under one slider, and what differs between them. */
+
+/**
+ * @import {Rgb} from "./canvas.js"
+ * @typedef {{title: string, labels: string, classes: string[], palette: Rgb[], shares: [number, number][]}} Side
+ * @typedef {{image: string, flipped: string, flippedShare: number, sides: Side[], link: Record<string, string>}} Result
+ */
+import { writeAddress } from "./address.js";
+import { channel, contextOf, decode, fit, make, paint, percent, rgb } from "./canvas.js";
+import { slider, tickBox } from "./controls.js";
+import { paintLabels } from "./labels.js";
 
 const FLIPPED = new Uint32Array(256);
 new Uint8ClampedArray(FLIPPED.buffer).set([255, 255, 255, 255], 4 * 255);
+const SMALLEST = 0.0005; // share below which a row would read 0.0 %
 
+/** Difference of percentages. @param {number} change in shares */
+const points = (change) => `${change < 0 ? "−" : "+"}${(100 * Math.abs(change)).toFixed(1)}`;
+
+/** @param {HTMLElement} root */
 export function mount(root) {
-  const view = { result: null, image: null, sides: [], flips: null, split: 0.5, opacity: 0.6, onlyFlips: false };
+  const view = {
+    image: /** @type {ImageBitmap | null} */ (null), flips: /** @type {OffscreenCanvas | null} */ (null),
+    sides: /** @type {OffscreenCanvas[]} */ ([]), split: 0.5, opacity: 0.6, onlyFlips: false,
+  };
   const canvas = make("canvas", { class: "sv-canvas", role: "img", "aria-label": "two segmentations of one picture" });
   const divider = make("div", { class: "sv-divider" });
   const titles = [make("span", { class: "sv-side sv-left" }), make("span", { class: "sv-side sv-right" })];
   const empty = make("div", { class: "sv-empty" }, "Choose a picture in the Image tab; here two models, or one before and after an edit, are set side by side.");
   const stage = make("div", { class: "sv-stage" }, canvas, divider, ...titles, empty);
-  const split = slider("Left | right", 50, (value) => { view.split = value / 100; });
-  const opacity = slider("Overlay", 60, (value) => { view.opacity = value / 100; });
-  const box = make("input", { type: "checkbox" });
-  box.addEventListener("change", () => { view.onlyFlips = box.checked; draw(); });
-  const flips = make("label", { class: "sv-slider" }, box, make("span", {}, "Changed pixels"));
+  const split = slider("Left | right", 50, (value) => { view.split = value / 100; draw(); });
+  const opacity = slider("Overlay", 60, (value) => { view.opacity = value / 100; draw(); });
+  const flips = tickBox("Changed pixels", false, (checked) => { view.onlyFlips = checked; draw(); });
   const table = make("table", { class: "sv-table" });
-  const note = make("div", { class: "sv-note" });
-  root.replaceChildren(make("div", { class: "sv-viewer", "data-state": "empty" },
-    make("div", { class: "sv-bar" }, split, opacity, flips),
-    make("div", { class: "sv-columns" }, stage, make("div", { class: "sv-legend" }, table)), note));
-  const frame = root.firstChild;
+  const changed = make("strong", { class: "sv-changed" });
+  const frame = make("div", { class: "sv-viewer", "data-state": "empty" },
+    make("div", { class: "sv-bar" }, split.element, opacity.element, flips.element, changed),
+    make("div", { class: "sv-columns" }, stage, make("div", { class: "sv-legend sv-wide" }, table)));
+  root.replaceChildren(frame);
   canvas.addEventListener("pointermove", (event) => { if (event.buttons) follow(event); });
-  canvas.addEventListener("pointerdown", follow);
+  canvas.addEventListener("pointerdown", (event) => { canvas.setPointerCapture(event.pointerId); follow(event); });
 
-  function slider(text, value, oninput) {
-    const input = make("input", { type: "range", min: 0, max: 100, value, "aria-label": text });
-    input.addEventListener("input", () => { oninput(Number(input.value)); draw(); });
-    return make("label", { class: "sv-slider" }, make("span", {}, text), input);
-  }
-
+  /** @param {PointerEvent} event */
   function follow(event) {
     const { left, width } = canvas.getBoundingClientRect();
     view.split = Math.min(1, Math.max(0, (event.clientX - left) / width));
-    split.querySelector("input").value = 100 * view.split;
+    split.set(100 * view.split);
     draw();
   }
 
+  /** @param {Result | null} result */
   async function show(result) {
     if (!result) return;
     const [image, flipped, ...labels] = await Promise.all(
       [result.image, result.flipped, ...result.sides.map((side) => side.labels)].map(decode));
-    const sides = result.sides.map((side, index) => paintLabels(channel(labels[index]), side.palette));
-    Object.assign(view, { result, image, sides, flips: paint(channel(flipped), FLIPPED) });
+    const sides = result.sides.map((side, index) => paintLabels({ labels: channel(labels[index]), scores: null }, side.palette));
+    Object.assign(view, { image, sides, flips: paint(channel(flipped), FLIPPED) });
     fit(stage, canvas, image);
     result.sides.forEach((side, index) => { titles[index].textContent = side.title; });
-    note.textContent = `${percent(result.flippedShare)} of the pixels change their class`;
-    list();
+    changed.textContent = `${percent(result.flippedShare)} of the pixels change their class`;
+    table.replaceChildren(...rowsOf(result.sides));
+    writeAddress(result.link);
     draw();
     frame.dataset.state = "ready";
   }
 
-  function list() {
-    const [before, after] = view.result.sides.map((side) =>
-      new Map(side.shares.map(([index, share]) => [side.classes[index], { share, color: side.palette[index] }])));
-    const names = [...new Set([...before.keys(), ...after.keys()])];
-    const share = (side, name) => side.get(name)?.share ?? 0;
-    names.sort((a, b) => Math.max(share(before, b), share(after, b)) - Math.max(share(before, a), share(after, a)));
-    const rows = names.map((name) => {
-      const change = share(after, name) - share(before, name);
-      return make("tr", {},
-        make("td", {}, make("span", { class: "sv-swatch", style: `background:${rgb((before.get(name) ?? after.get(name)).color)}` })),
-        make("td", { class: "sv-name" }, name),
-        make("td", {}, percent(share(before, name))), make("td", {}, percent(share(after, name))),
-        make("td", { class: Math.abs(change) < 0.0005 ? "sv-same" : "" }, `${change < 0 ? "−" : "+"}${percent(Math.abs(change))}`));
-    });
-    table.replaceChildren(
-      make("thead", {}, make("tr", {}, ...["", "class", "left", "right", "change"].map((text) => make("th", { scope: "col" }, text)))),
-      make("tbody", {}, ...rows));
-  }
-
   function draw() {
-    if (!view.image) return;
-    const context = canvas.getContext("2d");
+    if (!view.image || !view.flips) return;
+    const context = contextOf(canvas);
     const { width, height } = canvas;
     const middle = Math.round(view.split * width);
     context.globalAlpha = 1;
@@ -92,4 +85,25 @@ export function mount(root) {
   }
 
   return { show };
+}
+
+/** Head and body of the table of shares: the largest first, none that would read 0.0 % on both sides. @param {Side[]} sides */
+function rowsOf(sides) {
+  const [before, after] = sides.map((side) =>
+    new Map(side.shares.map(([index, share]) => [side.classes[index], { share, color: side.palette[index] }])));
+  /** @param {typeof before} side @param {string} name */
+  const share = (side, name) => side.get(name)?.share ?? 0;
+  const larger = (/** @type {string} */ name) => Math.max(share(before, name), share(after, name));
+  const names = [...new Set([...before.keys(), ...after.keys()])].filter((name) => larger(name) >= SMALLEST);
+  names.sort((a, b) => larger(b) - larger(a));
+  const rows = names.map((name) => {
+    const change = share(after, name) - share(before, name);
+    const color = (before.get(name) ?? after.get(name))?.color ?? [0, 0, 0];
+    return make("tr", {},
+      make("th", { scope: "row", class: "sv-name" }, make("span", { class: "sv-swatch", style: `--color:${rgb(color)}` }), name),
+      make("td", {}, percent(share(before, name))), make("td", {}, percent(share(after, name))),
+      make("td", { class: Math.abs(change) < SMALLEST ? "sv-same" : "" }, points(change)));
+  });
+  const head = ["class", "left", "right", "change, points"].map((text) => make("th", { scope: "col" }, text));
+  return [make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows)];
 }

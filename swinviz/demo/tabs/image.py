@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gradio as gr
 
 from swinviz.demo.encoding import encode_result
-from swinviz.demo.pictures import examples, picture_input
+from swinviz.demo.examples import example_files, thumbnails
+from swinviz.demo.links import read_link
+from swinviz.demo.pictures import picture_input
+from swinviz.demo.refusal import Refusal
 from swinviz.demo.state import MODES, DemoState, describe
 from swinviz.demo.widget import widget
 from swinviz.devices import PRECISIONS
@@ -13,7 +18,7 @@ from swinviz.devices import PRECISIONS
 __all__ = ["image_tab"]
 
 
-def image_tab(state: DemoState, page: gr.Blocks, active: gr.State) -> gr.Image:
+def image_tab(state: DemoState, page: gr.Blocks, active: gr.State) -> tuple[gr.Image, gr.State]:
     """Lay out the tab inside the current `gr.Tab`.
 
     Args:
@@ -22,19 +27,20 @@ def image_tab(state: DemoState, page: gr.Blocks, active: gr.State) -> gr.Image:
         active: name of the visitor's model.
 
     Returns:
-        The visitor's picture, which the other tabs look at too.
+        The visitor's picture, which the other tabs look at too, and the state that holds its id: it changes
+        when another picture was found to be readable.
     """
-    choices = examples()
+    chosen = gr.State(state.picture)
     with gr.Row(elem_classes="sv-split"):
         with gr.Column(scale=1, min_width=280):
             picture = picture_input(
-                value=choices[0],
+                value=state.pictures.find(state.picture),
                 label="Your picture",
                 sources=["upload", "clipboard", "webcam"],
                 height=240,
                 elem_id="picture",
             )
-            gr.Examples(choices, picture, label="Or one of these", examples_per_page=8)
+            tray = widget("examples", elem_id="examples", value=thumbnails())
             with gr.Accordion("Inference options", open=False):
                 mode = gr.Radio(
                     list(MODES),
@@ -42,23 +48,56 @@ def image_tab(state: DemoState, page: gr.Blocks, active: gr.State) -> gr.Image:
                     label="Views",
                     info="Slide uses overlapping crops; multi-scale + flip averages twelve views.",
                 )
-                precision = gr.Radio(list(PRECISIONS), value=state.options.precision, label="Precision")
+                asked = state.options.precision or "float32"
+                precision = gr.Radio(list(PRECISIONS), value=asked, label="Precision")
         with gr.Column(scale=3, min_width=320):
             viewer = widget("viewer", elem_id="viewer")
+
+    def choose(event: gr.EventData) -> Any:
+        file = example_files().get(str(event._data.get("name")))  # the name comes from a browser
+        return gr.skip() if file is None else str(file)
+
+    def accept(path: str | None) -> tuple[str, Any]:
+        if path is None:
+            return "", gr.skip()
+        try:
+            opened = state.pictures.open(path)
+        except Refusal as refusal:  # said once, here; the other tabs never hear of the picture
+            gr.Warning(refusal.message, title=refusal.title)
+            return "", None
+        # Browsers show no TIFF: the box gets the same pixels in a file that they do show.
+        return opened.id, gr.skip() if opened.shown else opened.pixels
 
     def segment(path: str | None, name: str, mode: str, precision: str) -> str:
         if path is None:
             return ""
         result = state.segment(path, name, mode, precision)
-        return encode_result(result, describe(result, name, state.model(name).device))
+        opened = state.pictures.open(path)
+        note = describe(result, name, state.model(name).device)
+        return encode_result(result, note, opened.name, picture=opened.id, model=name)
 
-    gr.on(
-        [page.load, picture.change, active.change, mode.change, precision.change],
-        segment,
-        [picture, active, mode, precision],
-        viewer,
-        api_name="segment",
+    def begin(path: str | None, name: str, mode: str, precision: str, request: gr.Request) -> Any:
+        link = read_link(dict(request.query_params), state)
+        if link.picture or link.model:
+            return gr.skip()  # another picture or model is on its way
+        return segment(path, name, mode, precision)
+
+    tray.select(choose, None, picture, api_visibility="private", queue=False)
+    picture.change(
+        accept,
+        picture,
+        [chosen, picture],
+        api_visibility="private",
         trigger_mode="always_last",
-        show_progress_on=viewer,
+        show_progress="hidden",
     )
-    return picture
+    settings: dict[str, Any] = {
+        "inputs": [picture, active, mode, precision],
+        "outputs": viewer,
+        "show_progress_on": viewer,
+        "trigger_mode": "always_last",
+    }
+    page.load(begin, api_visibility="private", **settings)
+    changes = [chosen.change, active.change, mode.change, precision.change]
+    gr.on(changes, segment, api_name="segment", **settings)
+    return picture, chosen

@@ -1,4 +1,4 @@
-"""Live tab: a camera or a video, segmented frame by frame. The work is in live.js and live_socket.py."""
+"""Live tab: a camera or a video, segmented frame by frame. The work is in live.js and swinviz.demo.live."""
 
 from __future__ import annotations
 

@@ -7,6 +7,8 @@
  * @typedef {ReturnType<typeof initialState>} State
  */
 
+import { EDIT_NAMES } from "./labels.js";
+
 /** @type {Layer[]} */
 export const LAYERS = ["grid", "shifted", "borders", "padding", "outlines"];
 
@@ -89,6 +91,16 @@ export function firstState(text, manifest) {
 }
 
 /**
+ * True for a name that stands for an edit of this model: a permalink may hold any.
+ * @param {string} name @param {{stage: number, block: number, heads: number}[]} blocks
+ */
+function isEdit(name, blocks) {
+  const silenced = /^off-(\d+)-(\d+)-(\d+)$/.exec(name)?.slice(1).map(Number);
+  if (!silenced) return name in EDIT_NAMES;
+  return blocks.some(({ stage, block, heads }) => stage === silenced[0] && block === silenced[1] && silenced[2] < heads);
+}
+
+/**
  * Make a state possible for this picture, model and host: indices in range, the query on the image.
  * @param {State} state changed in place, and returned
  * @param {Pick<Manifest, "size" | "offline"> & {blocks: {stage: number, block: number, heads: number}[]}} manifest
@@ -104,6 +116,7 @@ export function clampState(state, { size: [height, width], blocks, offline }) {
   state.x = within(state.x, 0, width - 1);
   for (const name of /** @type {const} */ (["segmentation", "heat", "compare"])) state[name] = Math.max(0, Math.min(1, state[name]));
   // A file holds edits one at a time; with Python behind it, any of them together.
+  state.edits = state.edits.filter((name) => isEdit(name, blocks));
   if (offline) state.edits = state.edits.filter((name) => offline.edits.includes(name)).slice(-1);
   if (state.direction !== "key") state.direction = "query";
   if (state.timeline !== "reach") state.timeline = "rollout";

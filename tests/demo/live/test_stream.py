@@ -21,7 +21,9 @@ from support.demo_samples import (
 from swinviz.demo.live.stream import LiveStream, parse_settings
 from swinviz.errors import ImageError, SwinvizError
 from swinviz.images import normalize
+from swinviz.inference import InferenceOptions
 from swinviz.model.hooks import capture
+from swinviz.segmenter import SwinUPerNet
 
 
 def gaze(**values: str) -> str:
@@ -95,22 +97,45 @@ def test_a_frame_that_is_a_thread_is_refused_before_it_is_decoded() -> None:
 
 
 def test_a_frame_comes_back_with_its_number_and_the_labels_of_that_very_frame() -> None:
-    stream, model = LiveStream(make_state(), "tiny"), small_model()
+    stream, model = LiveStream(make_state(precision="float32"), "tiny"), small_model()
     for number, seed in ((3, 1), (4, 2)):
         image = picture((40, 56), seed)
-        header, (labels,) = ask(stream, image, number)
+        header, (labels, scores) = ask(stream, image, number)
         with torch.no_grad():
-            expected = model(normalize(image)[None])[0].argmax(dim=0).numpy()
+            likely, expected = model(normalize(image)[None])[0].softmax(dim=0).max(dim=0)
         assert header["frame"] == number
-        assert (labels == expected).mean() > 0.99  # a tie may fall either way
+        assert header["unsureBelow"] == round(100 * model.config.unsure_below)
+        assert (labels == expected.numpy()).mean() > 0.99  # a tie may fall either way
+        assert np.abs(scores - 100 * likely.numpy()).max() <= 1.6  # steps of 3
+
+
+def test_frames_are_computed_in_the_precision_that_is_soonest_unless_another_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    used = []
+    segment = SwinUPerNet.segment
+
+    def note(self: SwinUPerNet, image: object, options: InferenceOptions) -> object:
+        used.append(options.precision)
+        return segment(self, image, options)
+
+    monkeypatch.setattr(SwinUPerNet, "segment", note)
+    monkeypatch.setattr("swinviz.demo.live.stream.fast_precision", lambda device: "bfloat16")
+    for options in ({}, {"precision": "float32"}):
+        ask(LiveStream(make_state(**options), "tiny"), picture((40, 56)))
+    assert used == [torch.bfloat16, None]
 
 
 @pytest.mark.parametrize("head", [None, 1])
 def test_the_live_attention_is_that_of_the_fixed_point(head: int | None) -> None:
-    stream, model, image = LiveStream(make_state(), "tiny"), small_model(), picture((40, 56))
+    stream, model, image = (
+        LiveStream(make_state(precision="float32"), "tiny"),
+        small_model(),
+        picture((40, 56)),
+    )
     gaze = {"x": 0.99, "y": 0.3, "stage": 1, "block": 1, "head": head}
     stream.configure(json.dumps({"model": "tiny", "gaze": gaze}))
-    header, (_, heat) = ask(stream, image)
+    header, (_, _, heat) = ask(stream, image)
     with torch.no_grad(), capture(model, "stages.1.blocks.1.attn.pattern") as seen:
         model(normalize(image)[None])
     pattern = seen["stages.1.blocks.1.attn.pattern"]
