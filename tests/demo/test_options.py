@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from swinviz.demo import parse_options
 
@@ -45,4 +46,5 @@ def test_a_space_installs_what_the_demo_needs(repository: Path) -> None:
     project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
     needed = {*project["dependencies"], *project["optional-dependencies"]["demo"]}
     lines = (repository / "requirements.txt").read_text().splitlines()
-    assert {line for line in lines if not line.startswith("#")} == needed
+    listed = {line for line in lines if not line.startswith("#")}
+    assert {str(Requirement(line)) for line in listed} == {str(Requirement(line)) for line in needed}
