@@ -24,6 +24,9 @@ from support import browser
 hypothesis.settings.register_profile("swinviz", deadline=None, derandomize=True, max_examples=50)
 hypothesis.settings.load_profile("swinviz")
 
+# Programs to run by hand; the first needs atheris, which is no test dependency.
+collect_ignore = ["fuzz/run.py", "measure_attacks.py"]
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 LOOPBACK = ("127.", "::1", "localhost")
 

@@ -32,7 +32,10 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP")
 """The formats that are read, by PIL's names."""
 
 MAX_PIXELS = 64_000_000
-"""The largest image read by default, in pixels: about 8000 x 8000."""
+"""The largest image read by default, in pixels: about 8000 x 8000.
+
+Reading one takes up to 22 bytes a pixel beside its file, 1.4 GB (lossless WebP; JPEG 18, PNG 8 to 14).
+"""
 
 MAX_SIDE = 40_000
 """The longest side read by default, in pixels: thin strips cost as much as pictures at each step after."""

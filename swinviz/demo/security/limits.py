@@ -13,7 +13,7 @@ MAX_UPLOAD_BYTES = 25 * 2**20
 """The largest file that may be uploaded."""
 
 MAX_PIXELS = 50_000_000
-"""The largest picture that is decoded; its header is asked before."""
+"""The largest picture that is decoded; its header is asked before. Decoding takes up to 1.1 GB."""
 
 MAX_SIDE = 20_000
 """The longest side of a picture that is decoded, in pixels."""

@@ -26,6 +26,19 @@ def test_after_some_wrong_passwords_an_address_waits_and_others_do_not(
     assert ask(limit, "POST", "/login") == 400
 
 
+def test_each_wrong_password_counts_for_a_minute_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(logins.time, "monotonic", lambda: now)
+    limit = LoginLimit(application(400))
+    for number in range(25):  # ten within a minute, and then one more each time the oldest is a minute old
+        now = 6.0 * number
+        assert ask(limit, "POST", "/login") == 400, number
+    now += 5.9
+    assert ask(limit, "POST", "/login") == 429
+    now += 0.1
+    assert ask(limit, "POST", "/login") == 400
+
+
 def test_the_right_password_begins_anew() -> None:
     answers = iter([400, 400, 200, 400, 400, 400])
 
@@ -49,4 +62,4 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     limit = LoginLimit(application(400), failures=2)
     for number in range(20):
         ask(limit, "POST", "/login", client=f"10.0.0.{number}")
-    assert len(limit._failed) == 5
+    assert list(limit._failed) == [f"10.0.0.{number}" for number in range(15, 20)]

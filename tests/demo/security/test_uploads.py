@@ -24,7 +24,7 @@ def file(folder: Path, name: str, size: int, age: float) -> Path:
 
 def test_the_oldest_go_until_the_rest_fits(tmp_path: Path) -> None:
     own = file(tmp_path, "own", 500, age=99)
-    kept = KeptFiles(tmp_path, max_bytes=250)
+    kept = KeptFiles(tmp_path, max_bytes=200)  # exactly what is left
     kept.let_stay()
     old, middle, new = (file(tmp_path, str(age), 100, age) for age in (30, 20, 10))
     assert kept.trim() == 200
@@ -45,6 +45,16 @@ def test_an_address_that_has_used_its_share_is_refused_and_others_are_not(
     assert ask(quota, "POST", "/gradio_api/queue/join", body=bytes(100)) == 200
     now = 61.0
     assert ask(quota, "POST", UPLOAD, body=bytes(100)) == 200
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", UPLOAD), ("GET", "/"), ("POST", "/login")])
+def test_other_requests_go_through_and_count_for_nothing(tmp_path: Path, method: str, path: str) -> None:
+    reached: list[str] = []
+    quota = UploadQuota(application(200, reached), KeptFiles(tmp_path), max_bytes=250)
+    for _ in range(5):
+        assert ask(quota, method, path, body=bytes(100)) == 200
+    assert reached == [path] * 5
+    assert not quota._accounts
 
 
 def test_room_is_made_after_every_request_that_stores(tmp_path: Path) -> None:
