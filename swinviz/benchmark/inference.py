@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from swinviz.benchmark.measurement import Benchmark, Run, measure, shape_of
+from swinviz.benchmark.mmsegmentation import mmsegmentation_run
 from swinviz.checkpoints import to_hub_format
 from swinviz.errors import SwinvizError
 from swinviz.model.hooks import capture
@@ -35,7 +36,7 @@ def benchmark_model(
         images: (B, 3, H, W).
         rounds: how often each candidate runs.
         compiled: measure torch.compile too, which takes minutes to begin.
-        baseline: measure transformers too, as the reference.
+        baseline: measure transformers too, as the reference, and mmsegmentation where it is installed.
         progress: show a bar.
 
     Raises:
@@ -53,7 +54,10 @@ def benchmark_model(
         runs["swinviz, bfloat16, compiled"] = lambda: fast(images.bfloat16())
     if baseline:
         theirs = transformers_model(model)
-        runs = _with_baseline(lambda: theirs(images).logits, images.device) | runs
+        others = _with_baseline(lambda: theirs(images).logits, images.device)
+        if (run := mmsegmentation_run(model, images)) is not None:
+            others["mmsegmentation"] = run
+        runs = others | runs
     return measure(
         f"whole model, input {shape_of(images)}",
         runs,

@@ -47,7 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--compile", action="store_true", help="measure torch.compile too, which takes minutes"
     )
-    parser.add_argument("--no-baseline", action="store_true", help="leave transformers out")
+    parser.add_argument(
+        "--no-baseline", action="store_true", help="leave transformers and mmsegmentation out"
+    )
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="for bench.json and scaling.png")
 
 
