@@ -17,6 +17,7 @@ from swinviz.features.index import FeatureIndex, Match, build_index, load_index
 from swinviz.features.probe import LinearProbe, ProbeSums, load_probe, save_probe
 from swinviz.features.similarity import SimilarityMap, token_similarity, unit_vectors
 from swinviz.features.tokens import TokenMap, read_tokens, token_map
+from swinviz.features.tracking import TrackedPoint, flicker, follow, smooth
 
 __all__ = [
     "Components",
@@ -29,10 +30,13 @@ __all__ = [
     "Seen",
     "SimilarityMap",
     "TokenMap",
+    "TrackedPoint",
     "TypicalWindow",
     "at_a_distance",
     "build_index",
     "class_from_clicks",
+    "flicker",
+    "follow",
     "load_index",
     "load_probe",
     "on_class",
@@ -41,6 +45,7 @@ __all__ = [
     "probe_head",
     "read_tokens",
     "save_probe",
+    "smooth",
     "token_map",
     "token_similarity",
     "unit_vectors",

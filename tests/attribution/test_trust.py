@@ -88,6 +88,7 @@ def test_each_point_of_a_curve_is_a_whole_run_on_the_picture_so_changed(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trust, "_NOISE", 0.0)
+    monkeypatch.setattr(trust, "_TOLERANCE", 1e-5)
     model = tiny_model(7)
     images = torch.randn(2, 3, *SIZE)
     mask = np.zeros(SIZE, dtype=bool)
