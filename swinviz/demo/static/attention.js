@@ -7,8 +7,14 @@ import { addressOf, viewerState, writeViewerState } from "./address.js";
 
 const EMPTY = "Choose a picture in the Image tab; here you then see what each of its pixels attends to.";
 
-/** Point the explorer at a place, as soon as it shows that picture. @param {Place} place */
-export const pointAttention = (place) => dispatchEvent(new CustomEvent("swinviz-point", { detail: place }));
+/** @type {Place | null} to be pointed at once the explorer is there: gradio makes a tab when it is first opened */
+let place = null;
+
+/** Point the explorer at a place, as soon as it shows that picture. @param {Place} wanted */
+export function pointAttention(wanted) {
+  place = wanted;
+  dispatchEvent(new Event("swinviz-point"));
+}
 
 /** @param {HTMLElement} root @param {unknown} _select @param {string} address */
 export function mount(root, _select, address) {
@@ -18,8 +24,6 @@ export function mount(root, _select, address) {
   let opened = null;
   /** @type {Explorer | null} */
   let viewer = null;
-  /** @type {Place | null} */
-  let place = null;
   let begun = false;
 
   async function open() {
@@ -60,10 +64,7 @@ export function mount(root, _select, address) {
   Object.assign(style, { rel: "stylesheet", href: `${address}/swinviz/explorer/explorer.css` });
   document.head.append(style);
   new IntersectionObserver(open).observe(root);
-  addEventListener("swinviz-point", (event) => {
-    place = /** @type {CustomEvent} */ (event).detail;
-    open();
-  });
+  addEventListener("swinviz-point", open);
   return {
     /** @param {Opened | null} value */
     show(value) {
