@@ -50,11 +50,13 @@ export function followTabs() {
   let before = "";
   const write = () => {
     const open = document.querySelector("[role=tab][aria-selected=true][data-tab-id]");
-    const id = open?.getAttribute("data-tab-id") ?? "";
+    const id = open?.getAttribute("data-tab-id");
+    if (!id) return; // it is being moved out of the menu of tabs that did not fit
     if (before && id !== before) writeAddress({ tab: id }); // the first is where the address, or nothing, led
     before = id;
   };
   write();
-  document.addEventListener("click", () => setTimeout(write));
-  document.addEventListener("keyup", () => setTimeout(write));
+  const soon = () => { for (const delay of [0, 300]) setTimeout(write, delay); };
+  document.addEventListener("click", soon);
+  document.addEventListener("keyup", soon);
 }

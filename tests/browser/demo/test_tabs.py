@@ -31,6 +31,16 @@ from support.demo_samples import HOSTILE, bad_uploads, file_bytes, small_model
 
 pytestmark = pytest.mark.browser
 
+# Visible parts of the page that reach beyond a phone's screen.
+PARTS = "#picture, .sv-example, .sv-stage, .sv-bar > *, .sv-more"
+BEYOND = (
+    f"[...document.querySelectorAll('{PARTS}')]"
+    + """.filter((part) => {
+  const { right, width } = part.getBoundingClientRect();
+  return width > 0 && right > innerWidth + 1;
+}).map((part) => part.className || part.id)"""
+)
+
 
 # --- Image ----------------------------------------------------------------------------------------------
 
@@ -287,4 +297,6 @@ def test_every_tab_is_readable_at_phone_width(app: Server, chromium: browser.Bro
             tabs.click()
             page.wait_for_timeout(700)
             assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
+            assert page.evaluate(BEYOND) == [], name
+            assert name == "Image" or f"tab={name.lower()}" in page.url
         opened.assert_clean()
