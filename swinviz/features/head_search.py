@@ -1,4 +1,4 @@
-"""What a head looks for: over many pictures, the queries at which each head attends most to something."""
+"""Typical windows of a head: over many pictures, the queries at which it attends most to something."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class TypicalWindow:
         head: the head.
         window: number of the window.
         query: place of the query in the window.
-        score: by the criterion.
+        score: by the criterion, larger for more typical; a share (0..1) or a distance in pixels.
         keys: (N,) float32 attention of the query, sum 1.
         geometry: window geometry of the block.
     """

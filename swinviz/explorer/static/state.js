@@ -96,7 +96,7 @@ export function firstState(text, manifest) {
  */
 function isEdit(name, blocks) {
   const silenced = /^off-(\d+)-(\d+)-(\d+)$/.exec(name)?.slice(1).map(Number);
-  if (!silenced) return name in EDIT_NAMES;
+  if (!silenced) return Object.hasOwn(EDIT_NAMES, name);
   return blocks.some(({ stage, block, heads }) => stage === silenced[0] && block === silenced[1] && silenced[2] < heads);
 }
 
