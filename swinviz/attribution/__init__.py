@@ -6,12 +6,12 @@ from swinviz.attribution.explanations import explanations
 from swinviz.attribution.gradients import Cam, class_activation
 from swinviz.attribution.imputation import linear_imputation
 from swinviz.attribution.lens import Lens, LensStep, decoder_lens, probe_lens, train_probes
-from swinviz.attribution.local import bounding_box, decode_box, fusion_shares
+from swinviz.attribution.local import bounding_box, decode_box, fusion_shares, pyramid_levels
 from swinviz.attribution.logit_attribution import (
+    DecoderAttribution,
     LogitAttribution,
     decoder_logit_attribution,
     level_shares,
-    logit_attribution_from,
 )
 from swinviz.attribution.receptive_field import effective_receptive_field
 from swinviz.attribution.relevance import attention_relevance
@@ -22,6 +22,7 @@ from swinviz.attribution.trust_table import TrustRow, TrustTable, disc, trust_ta
 __all__ = [
     "MEASURES",
     "Cam",
+    "DecoderAttribution",
     "Lens",
     "LensStep",
     "LogitAttribution",
@@ -43,9 +44,9 @@ __all__ = [
     "fusion_shares",
     "level_shares",
     "linear_imputation",
-    "logit_attribution_from",
     "pixel_weights",
     "probe_lens",
+    "pyramid_levels",
     "target_logit",
     "train_probes",
     "trust_curves",

@@ -17,7 +17,7 @@ from swinviz.model.geometry import Box
 from swinviz.model.upernet import ConvBlock, UPerHead
 from swinviz.model.upsampling import bilinear_matrix, upsample
 
-__all__ = ["bounding_box", "decode_box", "fusion_shares"]
+__all__ = ["bounding_box", "decode_box", "fusion_shares", "pyramid_levels"]
 
 
 def bounding_box(weights: Tensor) -> Box:
@@ -30,7 +30,9 @@ def bounding_box(weights: Tensor) -> Box:
     return Box(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
 
 
-def decode_box(head: UPerHead, features: list[Tensor], box: Box) -> Tensor:
+def decode_box(
+    head: UPerHead, features: list[Tensor], box: Box, *, levels: list[Tensor] | None = None
+) -> Tensor:
     """Decode the backbone's maps inside a box: what `head(features)` gives there, up to rounding.
 
     Edits of the head's finer hook points see the box's surroundings only, not whole maps.
@@ -39,6 +41,7 @@ def decode_box(head: UPerHead, features: list[Tensor], box: Box) -> Tensor:
         head: the decode head, in eval mode.
         features: the backbone's maps (B, C, h, w), finest first.
         box: part of the finest map, in its places.
+        levels: what `pyramid_levels` gives for these maps, where several boxes are decoded.
 
     Returns:
         (B, K, bottom - top, right - left).
@@ -50,21 +53,37 @@ def decode_box(head: UPerHead, features: list[Tensor], box: Box) -> Tensor:
     >>> torch.allclose(local, head(features)[:, :, 0:2, 3:9], atol=1e-5)
     True
     """
-    fused = torch.stack(fusion_shares(head, features, box)).sum(dim=0)
+    fused = torch.stack(fusion_shares(head, features, box, levels=levels)).sum(dim=0)
     fused = head.fusion.output(F.relu(head.fusion.bn(fused)))
     return head.logits(head.classifier(fused))
 
 
-def fusion_shares(head: UPerHead, features: list[Tensor], box: Box) -> list[Tensor]:
-    """Compute what each level adds to the fusion inside a box (arguments as for `decode_box`).
+def pyramid_levels(head: UPerHead, features: list[Tensor]) -> list[Tensor]:
+    """Bring the backbone's maps to one width and down the feature pyramid.
+
+    Args:
+        head: the decode head, in eval mode.
+        features: the backbone's maps (B, C, h, w), finest first.
 
     Returns:
-        One (B, C, bottom - top, right - left) a level, finest first, before batch normalization.
+        The pyramid's levels (B, width, h, w), finest first, before their 3x3 convolutions.
     """
     laterals = [block(x) for block, x in zip(head.lateral, features, strict=False)]
     laterals.append(head.pool_pyramid(features[-1]))
     for finer in reversed(range(len(laterals) - 1)):  # from coarse to fine
         laterals[finer] = laterals[finer] + upsample(laterals[finer + 1], laterals[finer].shape[-2:])
+    return laterals
+
+
+def fusion_shares(
+    head: UPerHead, features: list[Tensor], box: Box, *, levels: list[Tensor] | None = None
+) -> list[Tensor]:
+    """Compute what each level adds to the fusion inside a box (arguments as for `decode_box`).
+
+    Returns:
+        One (B, C, bottom - top, right - left) a level, finest first, before batch normalization.
+    """
+    laterals = pyramid_levels(head, features) if levels is None else levels
     height, width = laterals[0].shape[-2:]
     read = Box(  # what the fusion's 3x3 convolution reads, inside the map
         max(box.top - 1, 0),

@@ -14,15 +14,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from swinviz.attention import Target
-from swinviz.attribution.local import bounding_box, decode_box
+from swinviz.attribution.local import bounding_box, decode_box, pyramid_levels
 from swinviz.attribution.targets import pixel_weights, weights_on_map
 from swinviz.model.geometry import Box
 from swinviz.model.hooks import capture
 from swinviz.model.upernet import ConvBlock, Fusion, UPerHead
-from swinviz.model.upsampling import upsample
+from swinviz.model.upsampling import bilinear_matrix, upsample
 from swinviz.segmenter import SwinUPerNet
 
-__all__ = ["LogitAttribution", "decoder_logit_attribution", "level_shares", "logit_attribution_from"]
+__all__ = ["DecoderAttribution", "LogitAttribution", "decoder_logit_attribution", "level_shares"]
 
 
 @dataclass(frozen=True)
@@ -80,82 +80,92 @@ def decoder_logit_attribution(
     >>> [scale for scale, share in decomposition.pooling]
     [1, 2, 3, 6]
     """
-    features = model.features(images[batch : batch + 1])
     height, width = images.shape[-2:]
-    return logit_attribution_from(model.head, features, (height, width), place, class_index)
+    decoder = DecoderAttribution(model.head, model.features(images[batch : batch + 1]), (height, width))
+    return decoder.at(place, class_index)
 
 
-@torch.no_grad()
-def logit_attribution_from(
-    head: UPerHead,
-    features: list[Tensor],
-    size: tuple[int, int],
-    place: Target,
-    class_index: int | None = None,
-) -> LogitAttribution:
-    """Split a pixel's or region's logit as `decoder_logit_attribution` does, from maps already computed.
+class DecoderAttribution:
+    """One image in the decode head, ready to split the logits of any of its places.
+
+    What no place changes is computed once: the pyramid, and each pooling's part of the bottleneck.
 
     Args:
         head: the decode head, in eval mode.
-        features: the backbone's maps (1, C, h, w), finest first, of one image.
-        size: (height, width) of that image, as the model saw it.
-        place: pixel (y, x) of the image, or mask (height, width) over it.
-        class_index: the class; by default the one with the highest logit at the place.
-
-    Returns:
-        The logit attribution.
-
-    Raises:
-        ValueError: the place is outside the image, or there is no such class.
+        features: the backbone's maps (1, C, h, w) of the image, finest first.
+        size: (height, width) of the image, as the model saw it.
 
     >>> from swinviz.model.config import ModelConfig
     >>> model = SwinUPerNet(ModelConfig.tiny(("sky", "sea"), depths=(1, 1))).eval()
     >>> image = torch.randn(1, 3, 32, 32)
-    >>> found = logit_attribution_from(model.head, model.features(image), (32, 32), place=(3, 5))
-    >>> found == decoder_logit_attribution(model, image, place=(3, 5))
+    >>> decoder = DecoderAttribution(model.head, model.features(image), (32, 32))
+    >>> decoder.at((3, 5)) == decoder_logit_attribution(model, image, place=(3, 5))
     True
     """
-    weights = pixel_weights(place, size)
-    map_size = features[0].shape[-2:]
-    on_map = weights_on_map(weights, map_size)
-    box = bounding_box(on_map)
-    inside = on_map[box.top : box.bottom, box.left : box.right]
-    names = ["fusion*", "bottleneck", "ppm.*"]
-    with capture(head, names, device="cpu", dtype=torch.float64) as seen:
-        logits = decode_box(head, features, box)[0].cpu().double()  # K rows columns
-    means = (logits * inside).sum(dim=(1, 2))
-    if class_index is None:
-        class_index = int(means.argmax())
-    if not 0 <= class_index < len(means):
-        raise ValueError(f"class {class_index} does not exist: there are {len(means)}, counted from 0.")
-    bias = head.classifier.bias
-    # How the logit hangs on each channel and place of the fused map, before its batch normalization.
-    direction = head.classifier.weight[class_index, :, 0, 0].cpu().double()
-    fused = _Gated(head.fusion, seen["fusion"], direction[:, None, None] * inside)
-    levels = [seen[f"fusion.{level}"] for level in range(len(features))]
-    # And how it hangs on the bottleneck's, through the last level's share.
-    coarse = seen["bottleneck"]
-    kernel = head.fusion.conv.weight.chunk(len(levels), dim=1)[-1].cpu().double()
-    upsampled = _through_convolution(fused.pull, kernel, box, map_size)
-    bottleneck = _Gated(head.bottleneck, coarse, _through_upsampling(upsampled, coarse.shape[-2:]))
-    pooled = [seen[f"ppm.{index}"] for index in range(len(head.ppm))]
-    sources = [features[-1].cpu().double(), *(upsample(grid, coarse.shape[-2:]) for grid in pooled)]
-    kernels = torch.split(
-        head.bottleneck.conv.weight.cpu().double(), [source.shape[1] for source in sources], dim=1
-    )
-    parts = [
-        bottleneck.share(F.conv2d(source, kernel, padding=1))
-        for source, kernel in zip(sources, kernels, strict=True)
-    ]
-    return LogitAttribution(
-        class_index=class_index,
-        logit=float(means[class_index]),
-        levels=tuple(fused.share(level) for level in levels),
-        constant=fused.constant + (0.0 if bias is None else float(bias[class_index])),
-        backbone=parts[0],
-        pooling=tuple(zip(head.pool_scales, parts[1:], strict=True)),
-        bottleneck_constant=bottleneck.constant,
-    )
+
+    @torch.no_grad()
+    def __init__(self, head: UPerHead, features: list[Tensor], size: tuple[int, int]) -> None:
+        self._head, self._features, self._size = head, features, size
+        with capture(head, ["bottleneck", "ppm.*"], device="cpu", dtype=torch.float64) as seen:
+            self._levels = pyramid_levels(head, features)
+        self._coarse = seen["bottleneck"]
+        pooled = [seen[f"ppm.{index}"] for index in range(len(head.ppm))]
+        sources = [features[-1].cpu().double(), *(upsample(grid, self._coarse.shape[-2:]) for grid in pooled)]
+        kernels = torch.split(
+            head.bottleneck.conv.weight.cpu().double(), [source.shape[1] for source in sources], dim=1
+        )
+        self._parts = [
+            F.conv2d(source, kernel, padding=1) for source, kernel in zip(sources, kernels, strict=True)
+        ]
+
+    @torch.no_grad()
+    def at(self, place: Target, class_index: int | None = None) -> LogitAttribution:
+        """Split the logit of a place.
+
+        Args:
+            place: pixel (y, x) of the image, or mask (height, width) over it.
+            class_index: the class; by default the one with the highest logit at the place.
+
+        Returns:
+            The logit attribution.
+
+        Raises:
+            ValueError: the place is outside the image, or there is no such class.
+        """
+        head = self._head
+        map_size = self._levels[0].shape[-2:]
+        on_map = weights_on_map(pixel_weights(place, self._size), map_size)
+        box = bounding_box(on_map)
+        inside = on_map[box.top : box.bottom, box.left : box.right]
+        with capture(head, "fusion*", device="cpu", dtype=torch.float64) as seen:
+            decoded = decode_box(head, self._features, box, levels=self._levels)
+        logits = decoded[0].cpu().double()  # K rows columns
+        means = (logits * inside).sum(dim=(1, 2))
+        if class_index is None:
+            class_index = int(means.argmax())
+        if not 0 <= class_index < len(means):
+            raise ValueError(f"class {class_index} does not exist: there are {len(means)}, counted from 0.")
+        bias = head.classifier.bias
+        # How the logit hangs on each channel and place of the fused map, before its batch normalization.
+        direction = head.classifier.weight[class_index, :, 0, 0].cpu().double()
+        fused = _Gated(head.fusion, seen["fusion"], direction[:, None, None] * inside)
+        levels = [seen[f"fusion.{level}"] for level in range(len(self._levels))]
+        # And how it hangs on the bottleneck's, through the last level's share.
+        kernel = head.fusion.conv.weight.chunk(len(levels), dim=1)[-1].cpu().double()
+        coarse_size = self._coarse.shape[-2:]
+        bottleneck = _Gated(
+            head.bottleneck, self._coarse, _to_coarse(fused.pull, kernel, box, map_size, coarse_size)
+        )
+        parts = [bottleneck.share(part) for part in self._parts]
+        return LogitAttribution(
+            class_index=class_index,
+            logit=float(means[class_index]),
+            levels=tuple(fused.share(level) for level in levels),
+            constant=fused.constant + (0.0 if bias is None else float(bias[class_index])),
+            backbone=parts[0],
+            pooling=tuple(zip(head.pool_scales, parts[1:], strict=True)),
+            bottleneck_constant=bottleneck.constant,
+        )
 
 
 @torch.no_grad()
@@ -230,18 +240,19 @@ def _normalization(block: ConvBlock | Fusion) -> tuple[Tensor, Tensor]:
     return scale, bias - mean * scale
 
 
-def _through_convolution(gradient: Tensor, kernel: Tensor, box: Box, size: tuple[int, ...]) -> Tensor:
-    """Pull a gradient (C, rows, columns) in a region back through a 3x3 convolution: (C, *size)."""
-    wider = F.conv_transpose2d(gradient[None], kernel)  # 1 C, one place wider on every side
+def _to_coarse(
+    gradient: Tensor, kernel: Tensor, box: Box, size: tuple[int, ...], coarse: tuple[int, ...]
+) -> Tensor:
+    """Pull a gradient (C, rows, columns) in a box of a map of `size` back to the map of size `coarse` below.
+
+    Between the two lie an upsampling and a 3x3 convolution.
+    """
+    wider = F.conv_transpose2d(gradient[None], kernel)[0]  # C rows + 2, columns + 2: one place more each side
     height, width = size
-    margins = (box.left, width - box.right, box.top, height - box.bottom)
-    return F.pad(wider, margins)[0, :, 1:-1, 1:-1]  # of the map with a margin of 1, the map
-
-
-def _through_upsampling(gradient: Tensor, size: tuple[int, ...]) -> Tensor:
-    """Pull a gradient (C, H, W) back through the upsampling from a map of `size`: (C, h, w)."""
-    with torch.enable_grad():
-        coarse = torch.zeros(1, len(gradient), *size, dtype=gradient.dtype, device=gradient.device)
-        coarse.requires_grad_()
-        (pulled,) = torch.autograd.grad(upsample(coarse, gradient.shape[-2:]), coarse, gradient[None])
-    return pulled[0]
+    top, left = max(box.top - 1, 0), max(box.left - 1, 0)
+    bottom, right = min(box.bottom + 1, height), min(box.right + 1, width)
+    rows, columns = top - box.top + 1, left - box.left + 1  # places beyond the map's border are cut off
+    inner = wider[:, rows : rows + bottom - top, columns : columns + right - left]
+    vertical = bilinear_matrix(coarse[0], height, dtype=torch.float64)[top:bottom]
+    horizontal = bilinear_matrix(coarse[1], width, dtype=torch.float64)[left:right]
+    return vertical.t() @ inner @ horizontal

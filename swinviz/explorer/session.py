@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from swinviz.attention import AttentionDecomposition, block_geometries, decompose_attention
-from swinviz.attribution import LogitAttribution, logit_attribution_from
+from swinviz.attribution import DecoderAttribution, LogitAttribution
 from swinviz.images import ImageLike, keep_ratio_size, normalize, read_image, resize
 from swinviz.interventions.named import EditNames, named_edits
 from swinviz.model.geometry import WindowGeometry
@@ -123,8 +123,10 @@ class Session:
     def decision(self, pixel: tuple[int, int], edits: EditNames = ()) -> LogitAttribution:
         """Split the logit of a pixel's class into the shares of the decoder's levels and pooling scales."""
         run = self.run(edits)
-        head, label = self.model.head, int(run.labels[pixel])
-        return logit_attribution_from(head, run.features, self.size, pixel, class_index=label)
+        decoder = self._remember(
+            ("decoder", edits), lambda: DecoderAttribution(self.model.head, run.features, self.size)
+        )
+        return decoder.at(pixel, class_index=int(run.labels[pixel]))
 
     def mean_patterns(self, edits: EditNames = ()) -> Captured:
         """Compute all blocks' patterns, heads averaged, as `rollout` takes them: name -> (1, nW, 1, N, N)."""

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +15,12 @@ from matplotlib import colormaps
 from PIL import Image
 from playwright.sync_api import expect
 from support import browser
+from support.explorer_host import READY, hosted, open_explorer, small_session, until
 
 from swinviz.attention import attention_to_image
-from swinviz.explorer import STATIC, Session, handle, save_html, style
+from swinviz.explorer import Session, save_html
 from swinviz.images import normalize
-from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
+from swinviz.model.config import HeadConfig, ModelConfig
 from swinviz.model.hooks import capture
 from swinviz.plots.style import HEAT
 from swinviz.presets import PRESETS
@@ -32,28 +28,12 @@ from swinviz.segmenter import SwinUPerNet
 
 pytestmark = pytest.mark.browser
 
-READY = ".swinviz-explorer[data-ready='true']"
 COLORS = np.asarray(colormaps[HEAT](range(256)))[:, :3] * 255
-
-
-def small_model() -> SwinUPerNet:
-    torch.manual_seed(3)
-    backbone = SwinConfig(embed_dim=8, depths=(2, 2), num_heads=(2, 4), window_size=4)
-    head = HeadConfig(channels=8, pool_scales=(1, 2), aux_channels=0)
-    config = ModelConfig(("sky", "sea", "sand", "rock"), backbone=backbone, head=head, scale=(400, 96))
-    model = SwinUPerNet(config).eval()
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if "qkv" in name or "bias_table" in name:
-                parameter.normal_(std=0.6)
-    return model
 
 
 @pytest.fixture(scope="module")
 def session() -> Session:
-    rows, columns = np.mgrid[0:96, 0:122]
-    photo = np.stack([2 * rows, 2 * columns, 128 + 90 * np.sin((rows + columns) / 9)], axis=-1)
-    return Session(small_model(), photo.astype(np.uint8), title="small")
+    return small_session()
 
 
 # --- hosts --------------------------------------------------------------------------------------------------
@@ -64,58 +44,6 @@ def offline(session: Session, tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("offline") / "view.html"
     save_html(session, path)
     return path.as_uri()
-
-
-PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><link rel="icon" href="data:,">
-<style>%s</style><div id="a"></div><div id="b"></div><script type="module">
-import { mount, fetchTransport } from "/static/explorer.js";
-const show = (id, state) => mount(document.getElementById(id), fetchTransport("/answer"), { state });
-window.one = await show("a", location.hash.slice(1));
-if (location.search === "?two") window.two = await show("b", "");
-</script></html>"""
-
-
-class Host(BaseHTTPRequestHandler):
-    """A page with explorers, and a Python behind them."""
-
-    def __init__(self, session: Session, *arguments: Any) -> None:
-        self.session = session
-        super().__init__(*arguments)
-
-    def log_message(self, *_arguments: Any) -> None:
-        """Keep the test's output quiet."""
-
-    def do_GET(self) -> None:
-        if self.path.startswith("/static/"):
-            self.reply((STATIC / self.path.removeprefix("/static/")).read_bytes(), "text/javascript")
-        else:
-            self.reply((PAGE % style()).encode(), "text/html")
-
-    def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        try:
-            self.reply(handle(self.session, asked["name"], asked["args"]), "application/octet-stream")
-        except ValueError as error:
-            self.reply(str(error).encode(), "text/plain", 400)
-
-    def reply(self, body: bytes, kind: str, status: int = 200) -> None:
-        self.send_response(status)
-        self.send_header("content-type", kind)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-
-@contextmanager
-def hosted(session: Session) -> Iterator[str]:
-    """A server of the page; yields its address."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Host, session))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.fixture(scope="module")
@@ -199,20 +127,6 @@ def assert_overlaid(pixels: np.ndarray, values: np.ndarray, *, most: float = 1.0
     # 1/16 is 4 levels.
     off = np.abs(seen - expected).max(axis=1)
     assert (off <= 8).mean() >= most, f"off by {off.max()} levels"
-
-
-def until(page: browser.Page, condition: str, argument: Any = None) -> None:
-    """Wait until JavaScript says so; Playwright's own waiting needs eval, which an offline file forbids."""
-    deadline = time.monotonic() + 60
-    while not page.evaluate(condition, argument):
-        assert time.monotonic() < deadline, f"never came: {condition}"
-        time.sleep(0.02)
-
-
-def open_explorer(tab: browser.Tab, address: str) -> browser.Page:
-    tab.page.goto(address)
-    tab.page.locator(READY).first.wait_for(timeout=30_000)
-    return tab.page
 
 
 QUESTIONS = [
@@ -299,7 +213,7 @@ def test_an_edit_calls_python_and_shows_before_and_after(
     page.locator(".swv-compare").wait_for()
     flipped = int((session.run().labels != session.run(("no_bias",)).labels).sum())
     assert f"{flipped:,} of" in page.locator(".swv-compare-text").inner_text()
-    until(page, "document.querySelector('.swv-side h3').textContent.includes('edited')")
+    until(page, "document.querySelector('.swv-side h2').textContent.includes('edited')")
     page.locator(".swv-tile").nth(1).click()
     page.get_by_role("button", name="Silence head 0").click()
     until(page, "window.one.permalink().includes('no_bias.off-')")
@@ -403,7 +317,7 @@ def test_strip_and_split_come_when_the_pointer_rests(tab: browser.Tab, session: 
     page.get_by_role("button", name="Play").click()
     until(page, "document.querySelector('.swv-strip').textContent.includes('of the picture can influence')")
     page.get_by_role("button", name="Stop").click()
-    page.get_by_role("tab", name="Attention").click()
+    page.get_by_role("tab", name="Heads and shares").click()
     page.get_by_role(
         "checkbox", name="no mask"
     ).check()  # reach is not known without the mask: a sentence, not an error
@@ -518,7 +432,7 @@ def test_everything_can_be_done_with_keys_alone(tab: browser.Tab, session: Sessi
         "Tour",
         "stage 1, block 1, SW-MSA",
         "head 1",
-        "Attention",
+        "Heads and shares",
     }
     assert buttons <= reached
 
@@ -564,7 +478,7 @@ def test_a_hover_over_swin_t_is_drawn_within_a_frame(tab: browser.Tab, live_swin
 # --- JupyterLab ---------------------------------------------------------------------------------------------
 
 CELL = """import sys; sys.path[:0] = {paths!r}
-from test_explorer import small_model
+from support.explorer_host import small_model
 import numpy as np
 from swinviz.explorer import explore
 image = np.random.default_rng(0).integers(0, 256, (96, 122, 3), dtype=np.uint8)
@@ -581,9 +495,7 @@ KERNEL_READY = """() => {
 def lab(tmp_path: Path, repository: Path, serve: Callable[..., browser.Server]) -> str:
     root = tmp_path / "root"
     root.mkdir()
-    source = CELL.format(
-        paths=[str(repository), str(repository / "tests"), str(repository / "tests" / "browser")]
-    )
+    source = CELL.format(paths=[str(repository), str(repository / "tests")])
     cell = {
         "cell_type": "code",
         "execution_count": None,

@@ -64,7 +64,7 @@ export async function mount(element, transport, { state: text = "", onstate = nu
   const answers = makeAnswers(source, changed);
   let view = viewOf(opened, state, {}, moment);
   const actions = makeActions({ manifest: opened, state, moment, view: () => view, changed, announce: () => page.announce() });
-  const page = buildPage(root, opened, actions, { view: () => view, link: () => link(formatState(state)) });
+  const page = buildPage(root, opened, actions, { view: () => view, link: () => link(formatState({ ...state, locked: true })) });
   const terms = listenToTerms(root); // before the keys: Escape closes what lies on top
   const tour = makeTour(root, page, () => view, actions);
   listenToPointer(page.over, () => view, actions);

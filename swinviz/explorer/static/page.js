@@ -45,7 +45,7 @@ export function buildPage(root, manifest, actions, { view, link }) {
   /** @type {SidePanel[]} */
   const panels = [
     {
-      id: "attention", label: "Attention", elements: [...heads.elements, ...shares.elements, edits.element],
+      id: "attention", label: "Heads and shares", elements: [...heads.elements, ...shares.elements, edits.element],
       show: (shown) => { for (const panel of [heads, shares, edits]) panel.show(shown); },
     },
     {

@@ -35,7 +35,7 @@ export function makeTour(root, page, view, actions) {
   let pointed = null;
   let said = "";
   const player = makePlayer(page.animation, () => ({ view: view(), image: page.image, scale: page.scale() }));
-  const title = make("h3", { id: `swv-tour-${Math.random().toString(36).slice(2)}` });
+  const title = make("h2", { id: `swv-tour-${Math.random().toString(36).slice(2)}` });
   const text = make("p", { "aria-live": "polite" });
   const dots = STEPS.map(() => make("i"));
   const count = make("span", { class: "swv-note" });

@@ -29,7 +29,7 @@ export function makeBias() {
   const text = note();
   let shown = "";
   return {
-    elements: [make("h3", {}, "Position bias"), make("div", { class: "swv-pair" }, canvas, text)],
+    elements: [make("h2", {}, "Position bias"), make("div", { class: "swv-pair" }, canvas, text)],
     /** @param {View} view */
     show({ state, block, chosen }) {
       const key = `${state.stage}.${state.block}.${state.head}`;

@@ -23,7 +23,7 @@ export function makeDecomposition() {
   const box = make("div", { class: "swv-decomposition" });
   return {
     elements: [
-      make("h3", {}, "Content, position, mask"), box,
+      make("h2", {}, "Content, position, mask"), box,
       make("p", { class: "swv-note" }, rich("What each part of the attention alone would look at. {kl}: how far the real pattern is "
         + "from it, in {nat}, averaged over the picture.")),
     ],

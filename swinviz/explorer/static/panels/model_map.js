@@ -17,7 +17,7 @@ import { blockName, formatShare, formatSigned } from "../labels.js";
 import { makeThumbnail } from "./thumbnail.js";
 import { makeWires } from "./wires.js";
 
-const WIDEST = 88, TALLEST = 66; // CSS pixels of the finest token grid; the others are to its scale
+const WIDEST = 88, TALLEST = 58; // CSS pixels of the finest token grid; the others are to its scale
 
 /** A share as a bar from the middle: right and warm what speaks for the class, left and cool what speaks against it. */
 function makeAmount() {
@@ -108,13 +108,14 @@ export function makeModelMap(manifest, actions, image) {
     pools.forEach(({ amount }, index) => amount.show(pooling[index][1], largest));
   }
 
-  /** @param {Decision} decision */
-  function answerOf({ class_index: index, logit, confidence, levels: shares, pooling }) {
+  /** @param {Decision} decision @param {View["state"]} state */
+  function answerOf({ class_index: index, logit, confidence, levels: shares, pooling, y, x }, state) {
     const name = manifest.classes[index];
+    const which = y === state.y && x === state.x ? "this pixel" : `the nearest pixel that this file holds (y ${y}, x ${x})`;
     const best = shares.indexOf(Math.max(...shares));
     const [scale, most] = pooling.reduce((one, other) => (Math.abs(other[1]) > Math.abs(one[1]) ? other : one));
     return [
-      make("span", { class: "swv-swatch", style: `background:${css(manifest.palette[index])}` }), ` How did this pixel become `, make("b", {}, name), "? ",
+      make("span", { class: "swv-swatch", style: `background:${css(manifest.palette[index])}` }), ` How did ${which} become `, make("b", {}, name), "? ",
       ...rich(`Its {logit} is ${logit.toFixed(2)} (${formatShare(confidence)} sure): the sum of what each level adds below. Most, `
         + `${formatSigned(shares[best])}, comes through level ${best}; of the poolings the `
         + `${scale === 1 ? "one over the whole picture" : `${scale} × ${scale} grid`} counts most, ${formatSigned(most)}.`),
@@ -122,15 +123,12 @@ export function makeModelMap(manifest, actions, image) {
   }
 
   /** @param {View} view */
-  function whichOf({ manifest: { offline }, state, decision, rollout }) {
-    const failed = decision?.error ?? rollout?.error;
-    if (failed) return failed;
-    const header = decision?.header;
-    const near = offline && header && (header.y !== state.y || header.x !== state.x) ? `Of the nearest pixel that the file holds, y ${header.y}, x ${header.x}. ` : "";
+  function whichOf({ state, rollout }) {
+    if (rollout?.error) return rollout.error;
     const chosen = blocks.findIndex(({ stage, block }) => stage === state.stage && block === state.block);
     const patches = rollout?.header?.patches?.[chosen], lost = rollout?.header?.shares?.[chosen];
-    if (patches == null) return near;
-    return `${near}After ${blockName(blocks[chosen])}, the token's content is spread over about ${patches < 9.5 ? patches.toFixed(1) : patches.toFixed(0)} `
+    if (patches == null) return "";
+    return `After ${blockName(blocks[chosen])}, the token's content is spread over about ${patches < 9.5 ? patches.toFixed(1) : patches.toFixed(0)} `
       + `patches of 4 × 4 px (by rollout); ${formatShare(lost)} went to padding.`;
   }
 
@@ -159,7 +157,7 @@ export function makeModelMap(manifest, actions, image) {
         ...decision.pooling.map(([, share]) => share)].map(Math.abs)) : 1;
       if (decision) {
         showShares(decision, largest);
-        answer.replaceChildren(...answerOf(decision));
+        answer.replaceChildren(...answerOf(decision, view.state));
         swatch.style.background = css(manifest.palette[decision.class_index]);
         outcome.replaceChildren(swatch, " ", make("b", {}, manifest.classes[decision.class_index]), ` ${decision.logit.toFixed(2)}`);
       } else answer.textContent = view.decision?.error ?? "adding up …";

@@ -31,7 +31,7 @@ function barsOf({ block, shares, segmented, geometry, error, manifest: { size, c
 }
 
 export function makeShares() {
-  const title = make("h3");
+  const title = make("h2");
   const bars = make("div", { class: "swv-shares" });
   const across = make("span");
   const notes = {
