@@ -174,8 +174,8 @@ def test_a_file_that_is_no_picture_is_refused_in_a_sentence(tab: browser.Tab) ->
 
 
 def test_speed(tab: browser.Tab, address: str) -> None:
-    if os.getloadavg()[0] > 2:
-        pytest.skip("other programs are at work, so that timings say nothing")
+    if "SWINVIZ_TIMINGS" not in os.environ:
+        pytest.skip("timings say something on a quiet machine alone: set SWINVIZ_TIMINGS there")
     tab.page.goto(address)
     tab.page.wait_for_selector("#playground[data-ready=true]", timeout=120_000)
     seconds = tab.page.evaluate("performance.now() / 1000")

@@ -87,7 +87,7 @@ def test_shipped_models_at_twenty_sizes(name: str, tmp_path: Path) -> None:
     logits, patterns = compare(model, exported(model, tmp_path, "logits", PATTERNS), random_sizes(20, 400))
     print(f"{name}: logits {logits:.1e}, patterns {patterns:.1e}")
     assert logits < 1e-4
-    assert patterns < 1e-5
+    assert patterns < 2e-5  # trained scores are large: against float64, PyTorch is 4e-6 off, this up to 7e-6
 
 
 @pytest.mark.parametrize(("name", "most"), [("swin-t", 320), ("swin-b-384", 260)])
