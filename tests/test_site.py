@@ -29,7 +29,7 @@ def site(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         str(folder),
     ]
     built = subprocess.run(
-        [*command, str(folder)], cwd=repository, capture_output=True, text=True, timeout=600,
+        command, cwd=repository, capture_output=True, text=True, timeout=600,
         env={**os.environ, "PYTHONPATH": str(repository), "NO_MKDOCS_2_WARNING": "1"},
     )  # fmt: skip
     assert built.returncode == 0, built.stdout + built.stderr

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import torch
 import websockets.exceptions
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
@@ -37,6 +38,7 @@ from support.demo_samples import (
 from websockets.sync.client import ClientConnection, connect
 
 import swinviz.checkpoints
+from swinviz.devices import PRECISIONS, fast_precision
 from swinviz.inference import InferenceOptions
 
 
@@ -355,22 +357,6 @@ def test_a_name_that_somebody_else_gave_this_machine_reaches_neither_page_nor_so
         )
 
 
-@pytest.mark.slow
-def test_three_hundred_half_open_headers_are_ended(app: Server) -> None:
-    port = int(app.url.rpartition(":")[2])
-    half = [socket.create_connection(("127.0.0.1", port)) for _ in range(300)]
-    begun = time.monotonic()
-    for connection in half:
-        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
-        connection.settimeout(30)
-    with suppress(ConnectionError):
-        assert all(connection.recv(1) == b"" for connection in half)
-    print(f"300 half headers were ended after {time.monotonic() - begun:.1f} s")
-    assert time.monotonic() - begun < 30
-    for connection in half:
-        connection.close()
-
-
 def test_settings_that_are_no_numbers_do_not_end_the_connection(app: Server) -> None:
     text = '{"model": "tiny model", "gaze": {"x": %s, "y": 0, "stage": %s, "block": 0, "head": null}}'
     nonsense = [text % pair for pair in (("0", "1e999"), ("9" * 400, "0"), ("NaN", "0"), ("0", "9" * 400))]
@@ -502,11 +488,14 @@ def test_eight_visitors_for_a_minute_get_their_own_results_and_memory_stays_flat
     def stream(number: int) -> None:
         image = picture((120, 160), seed=100 + number)
         frame = file_bytes(image)
-        expected = model.segment(image, InferenceOptions(scale=(160, 120))).labels
+        options = InferenceOptions(
+            scale=(160, 120), precision=PRECISIONS[fast_precision(torch.device("cpu"))]
+        )
+        expected = model.segment(image, options).labels
         with open_live(app) as connection:
             while time.monotonic() - begun < seconds:
                 connection.send(struct.pack("<I", number) + frame)
-                header, (labels,) = read_answer(connection.recv(timeout=60))
+                header, (labels, *_) = read_answer(connection.recv(timeout=60))
                 if header["frame"] != number or (labels == expected).mean() < 0.99:
                     troubles.append(f"stream {number} got a frame that is not its own")
                 served[number] += 1
