@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -355,6 +355,24 @@ def test_a_name_that_somebody_else_gave_this_machine_reaches_neither_page_nor_so
             live_url(app).replace("127.0.0.1", "evil.example"),
             sock=socket.create_connection(("127.0.0.1", int(port))),
         )
+
+
+@pytest.mark.slow
+def test_three_hundred_half_open_headers_are_ended(app: Server) -> None:
+    port = int(app.url.rpartition(":")[2])
+    time.sleep(3)  # the limit begins when the page's launch is over, moments after its first answer
+    half = [socket.create_connection(("127.0.0.1", port)) for _ in range(300)]
+    begun = time.monotonic()
+    for connection in half:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+        connection.settimeout(30)
+    for connection in half:
+        with suppress(ConnectionResetError):  # which is an end as well
+            assert connection.recv(1) == b""
+    print(f"300 half headers were ended after {time.monotonic() - begun:.1f} s")
+    assert time.monotonic() - begun < 30
+    for connection in half:
+        connection.close()
 
 
 def test_settings_that_are_no_numbers_do_not_end_the_connection(app: Server) -> None:

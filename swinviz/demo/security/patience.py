@@ -55,6 +55,9 @@ class ImpatientProtocol(H11Protocol):
 
 
 def make_impatient(config: Config) -> None:
-    """Let a server that runs already treat new connections so."""
+    """Let a server that runs already treat new connections so; those it has keep no limit.
+
+    Gradio makes and starts the server in one call, so that connections of its first moments have none.
+    """
     config.http_protocol_class = ImpatientProtocol
     config.limit_concurrency = MAX_CONNECTIONS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
@@ -364,3 +365,12 @@ def test_an_address_that_means_nothing_opens_the_page_as_it_is(opened: Page, app
     opened.wait_for_selector(f"{VIEWER}[data-state=ready]")
     open_tab(opened, "Attention")
     opened.wait_for_selector("#attention .swinviz-explorer[data-ready=true]")
+    shown = opened.locator("#attention .swinviz-explorer").get_attribute("data-state") or ""
+    state = {name: values[0] for name, values in parse_qs(shown).items()}
+    assert 0 <= int(state["stage"]) <= 3
+    assert int(state["y"]) >= 0
+    assert "absent" not in shown
+    expect(opened.get_by_role("tab", name="Attention", exact=True).first).to_have_attribute(
+        "aria-selected", "true"
+    )
+    expect(opened.locator(".toast-body.error")).to_have_count(0)
