@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from swinviz.errors import ImageError, MissingPackageError, SwinvizError
+from swinviz.errors import ImageError, SwinvizError
 from swinviz.images.resizing import keep_ratio_size, resize
 from swinviz.inference.segmentation import Segmentation
+from swinviz.lazy import require_package
 
 __all__ = ["ExportedModel"]
 
@@ -50,12 +51,7 @@ class ExportedModel:
     def __init__(
         self, path: str | os.PathLike[str], *, providers: Sequence[str] | None = None, threads: int = 0
     ) -> None:
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise MissingPackageError(
-                'onnxruntime is not installed: run pip install "swinviz[export]".'
-            ) from error
+        onnxruntime = require_package("onnxruntime", "swinviz[export]", needed="onnxruntime")
         if not Path(path).is_file():
             raise FileNotFoundError(f"there is no file {path}: name an exported .onnx file.")
         options = onnxruntime.SessionOptions()

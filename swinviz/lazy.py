@@ -1,4 +1,4 @@
-"""Packages whose names are imported when they are first used."""
+"""Imports at first use: of a package's own names, and of packages that not everybody installs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
-__all__ = ["names_from"]
+from swinviz.errors import MissingPackageError
+
+__all__ = ["names_from", "require_package"]
 
 
 def names_from(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
@@ -29,3 +31,24 @@ def names_from(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
         return value
 
     return get
+
+
+def require_package(module: str, install: str, *, needed: str) -> Any:
+    """Import a module of a package that not everybody installs.
+
+    Args:
+        module: its full name.
+        install: what pip installs, such as "swinviz[video]".
+        needed: beginning of the message, such as "videos need PyAV, which".
+
+    Returns:
+        The module.
+
+    Raises:
+        MissingPackageError: it is not installed; the message says how to install it.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        shown = f'"{install}"' if "[" in install else install
+        raise MissingPackageError(f"{needed} is not installed: run `pip install {shown}`.") from error

@@ -7,13 +7,13 @@ rle-pack); CVAT's documentation, "CVAT for images 1.1".
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import ModuleType
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from swinviz.errors import DatasetError, MissingPackageError
+from swinviz.errors import DatasetError
+from swinviz.lazy import require_package
 
 __all__ = [
     "brush_runs",
@@ -30,19 +30,13 @@ _WORD: Final = 8  # bits of a brush value
 _CHANNELS: Final = 4  # a brush mask is an RGBA picture; all four say the same
 
 
-def require_coco() -> ModuleType:
+def require_coco() -> Any:
     """Import pycocotools' mask module.
 
     Raises:
         MissingPackageError: it is not installed; the message says how to install it.
     """
-    try:
-        from pycocotools import mask
-    except ImportError as error:
-        raise MissingPackageError(
-            'COCO needs pycocotools, which is not installed: run `pip install "swinviz[formats]"`.'
-        ) from error
-    return mask
+    return require_package("pycocotools.mask", "swinviz[formats]", needed="COCO needs pycocotools, which")
 
 
 def coco_runs(mask: NDArray[np.bool_]) -> dict[str, Any]:

@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from swinviz.errors import DatasetError, MissingPackageError
+from swinviz.errors import DatasetError
 from swinviz.formats.common import (
     IMAGE_SUFFIXES,
     Annotated,
@@ -28,6 +27,7 @@ from swinviz.formats.common import (
     write_text,
 )
 from swinviz.formats.outlines import fill, outline
+from swinviz.lazy import require_package
 from swinviz.model.config import Color, distinct_palette
 
 __all__ = ["YoloWriter", "read_yolo"]
@@ -189,11 +189,5 @@ def _mask(corners: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.boo
     return fill([corners * (size[1], size[0])], size)
 
 
-def _require_yaml() -> ModuleType:
-    try:
-        import yaml
-    except ImportError as error:
-        raise MissingPackageError(
-            'YOLO needs PyYAML, which is not installed: run `pip install "swinviz[formats]"`.'
-        ) from error
-    return yaml
+def _require_yaml() -> Any:
+    return require_package("yaml", "swinviz[formats]", needed="YOLO needs PyYAML, which")

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from swinviz.errors import MissingPackageError, VideoError
+from swinviz.errors import VideoError
+from swinviz.lazy import require_package
 
 if TYPE_CHECKING:
     import av
@@ -59,19 +59,13 @@ _PROTOCOLS: Final = "rtsp,rtsps,rtp,rtmp,srtp,http,https,tcp,udp,tls,crypto"
 _TIMEOUT: Final = (10.0, 20.0)  # seconds to open an address, and between two of its packets
 
 
-def require_av() -> ModuleType:
+def require_av() -> Any:
     """Import PyAV.
 
     Raises:
         MissingPackageError: it is not installed; the message says how to install it.
     """
-    try:
-        import av
-    except ImportError as error:
-        raise MissingPackageError(
-            'videos need PyAV, which is not installed: run `pip install "swinviz[video]"`.'
-        ) from error
-    return av
+    return require_package("av", "swinviz[video]", needed="videos need PyAV, which")
 
 
 @dataclass(frozen=True)

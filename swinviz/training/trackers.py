@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from swinviz.errors import SwinvizError
+from swinviz.lazy import require_package
 from swinviz.segmenter import SwinUPerNet
 from swinviz.training.callbacks import StepReport
 from swinviz.training.recipe import Recipe
@@ -23,15 +23,11 @@ class MLflow:
         recipe: kept as the run's parameters.
 
     Raises:
-        SwinvizError: MLflow is not installed.
+        MissingPackageError: MLflow is not installed.
     """
 
     def __init__(self, folder: Path, recipe: Recipe) -> None:
-        try:
-            import mlflow
-        except ImportError as error:
-            raise SwinvizError("MLflow is not installed: run `pip install mlflow`.") from error
-        self.mlflow: Any = mlflow
+        self.mlflow: Any = require_package("mlflow", "mlflow", needed="MLflow")
         self.identity, self.recipe = _Identity(folder / "mlflow-run.txt"), recipe
 
     def begin(self, first_step: int, max_iters: int) -> None:
@@ -59,15 +55,11 @@ class WeightsAndBiases:
         recipe: kept as the run's configuration.
 
     Raises:
-        SwinvizError: wandb is not installed.
+        MissingPackageError: wandb is not installed.
     """
 
     def __init__(self, folder: Path, recipe: Recipe) -> None:
-        try:
-            import wandb
-        except ImportError as error:
-            raise SwinvizError("Weights & Biases is not installed: run `pip install wandb`.") from error
-        self.wandb: Any = wandb
+        self.wandb: Any = require_package("wandb", "wandb", needed="Weights & Biases")
         self.identity, self.folder, self.recipe = _Identity(folder / "wandb-run.txt"), folder, recipe
 
     def begin(self, first_step: int, max_iters: int) -> None:
