@@ -41,7 +41,7 @@ def decode_box(
         head: the decode head, in eval mode.
         features: the backbone's maps (B, C, h, w), finest first.
         box: part of the finest map, in its places.
-        levels: what `pyramid_levels` gives for these maps, (B, width, h, w) each, where several boxes are decoded.
+        levels: what `pyramid_levels` gives, (B, width, h, w) each, where several boxes are decoded.
 
     Returns:
         (B, K, bottom - top, right - left).
