@@ -147,6 +147,8 @@ def names(*signs: str) -> list[str]:
     [  # as their own repositories, timm, torchvision and mmsegmentation name them
         ("SwinV2", names("layers.0.blocks.0.attn.logit_scale", "layers.0.blocks.0.attn.cpb_mlp.0.weight")),
         ("SwinV2", names("backbone.stages.0.blocks.0.attn.w_msa.logit_scale")),
+        ("OneFormer", names("model.task_encoder.task_mlp.layers.0.layers.0.weight")),
+        ("OneFormer", names("task_mlp.layers.0.weight")),
         ("ConvNeXt", names("stages.0.0.dwconv.weight", "stages.0.0.gamma")),
         ("ConvNeXt", names("stages.0.blocks.0.conv_dw.weight")),
         ("ConvNeXt", names("backbone.stages.0.0.depthwise_conv.weight")),

@@ -85,6 +85,29 @@ def test_aligned_corners_are_refused_by_name_though_no_tensor_shows_them(tmp_pat
     load_backbone(config, path)  # which has no corners to align
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("backbone=dict(type='SwinTransformer', qk_scale=0.25)", r"qk_scale=0\.25"),
+        ("backbone=dict(act_cfg=dict(type='SiLU'))", "act_cfg of type SiLU"),
+        ('backbone={"act_cfg": {"type": "Mish"}}', "act_cfg of type Mish"),
+    ],
+)
+def test_options_that_only_the_configuration_tells_are_refused_by_name(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    path = write(tmp_path / "a.pth", Options(), meta={"cfg": text})
+    with pytest.raises(CheckpointError, match=told):
+        load(path)
+    with pytest.raises(CheckpointError, match=told):  # the backbone itself computes otherwise
+        load_backbone(ModelConfig.tiny(), path)
+
+
+@pytest.mark.parametrize("text", ["qk_scale=None", "act_cfg=dict(type='GELU')", "act_cfg=dict(type='ReLU')"])
+def test_the_usual_options_are_no_reason_to_refuse(tmp_path: Path, text: str) -> None:
+    load(write(tmp_path / "a.pth", Options(), meta={"cfg": f"backbone=dict({text})"}))
+
+
 def test_a_file_trained_from_official_weights_is_as_any_other(tmp_path: Path) -> None:
     # pretrain_style of mmsegmentation 0.x says how ImageNet's weights were named when training began; they
     # are in its own order once they are in its model, and so is every file that it saves.
