@@ -40,7 +40,8 @@ export function mount(root, _select, address) {
       return;
     }
     const asked = opened;
-    const explorer = await import(`${address}/swinviz/explorer/explorer.js`);
+    // The explorer takes its colors and measures from its style sheet, so that has to be there first.
+    const [explorer] = await Promise.all([import(`${address}/swinviz/explorer/explorer.js`), styled]);
     const made = await explorer.mount(root, explorer.fetchTransport(address + asked.path), {
       state: viewerState(), onstate: writeViewerState, link: addressOf,
     }).catch(() => null); // it says itself, in its place, why it could not open
@@ -62,6 +63,10 @@ export function mount(root, _select, address) {
 
   const style = document.createElement("link");
   Object.assign(style, { rel: "stylesheet", href: `${address}/swinviz/explorer/explorer.css` });
+  const styled = new Promise((resolve) => {
+    style.addEventListener("load", resolve);
+    style.addEventListener("error", resolve);
+  });
   document.head.append(style);
   new IntersectionObserver(open).observe(root);
   addEventListener("swinviz-point", open);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Iterator
 from urllib.parse import parse_qs
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 from support import browser
 from support.browser import Page, Server, Tab
 from support.demo_pages import (
@@ -374,3 +375,22 @@ def test_an_address_that_means_nothing_opens_the_page_as_it_is(opened: Page, app
         "aria-selected", "true"
     )
     expect(opened.locator(".toast-body.error")).to_have_count(0)
+
+
+def test_a_style_sheet_that_comes_late_costs_no_colors(opened: Page, app: Server) -> None:
+    def drawn() -> list[str]:
+        opened.goto(f"{app.url}?tab=attention&stage=2&block=1&y=20&x=20")
+        opened.wait_for_selector("#attention .swinviz-explorer[data-ready=true]")
+        opened.wait_for_timeout(500)
+        canvases = opened.locator("#attention .swinviz-explorer canvas")
+        return canvases.evaluate_all("all => all.map((canvas) => canvas.toDataURL())")
+
+    def late(route: Route) -> None:
+        time.sleep(1.5)
+        route.continue_()
+
+    opened.route("**/explorer.css", late)
+    first = drawn()
+    opened.unroute("**/explorer.css", late)
+    assert len(first) > 5
+    assert first == drawn()
