@@ -5,16 +5,19 @@ Saves the weights after 20 steps without dropout, which draws other numbers in e
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 
 from support.models import tiny_config
 from support.training_runs import Stripes, noisy
 from swinviz import SwinUPerNet
 from swinviz.model.swin import DropPath
 from swinviz.training import DistributedContext, Recipe, RunOptions, distributed_context, train
+from swinviz.training.batch_norm import SynchronizedBatchNorm2d
 
 
 def without_chance(model: SwinUPerNet) -> SwinUPerNet:
@@ -49,6 +52,18 @@ def run(
     return train(
         untrained(), Stripes(), noisy, recipe, RunOptions(folder, save_every=0), context=context
     ).model
+
+
+def normalize_half(rank: int, port: int, folder: str) -> None:
+    """Normalize this process's half of a batch; here, where processes that are spawned can import it."""
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    dist.init_process_group("gloo", rank=rank, world_size=2)
+    x = torch.load(f"{folder}/x.pt")[2 * rank : 2 * rank + 2].requires_grad_()
+    norm = SynchronizedBatchNorm2d(3)
+    y = norm(x)
+    (y * torch.load(f"{folder}/weight.pt")[2 * rank : 2 * rank + 2]).sum().backward()
+    torch.save((y.detach(), x.grad, norm.state_dict()), f"{folder}/{rank}.pt")
+    dist.destroy_process_group()
 
 
 if __name__ == "__main__":

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch.distributed as dist
 import torch.multiprocessing as multiprocessing
-from support.training_processes import run, untrained
+from support.training_processes import normalize_half, run, untrained
 from torch import nn
 
 from swinviz.training import DistributedContext
@@ -42,22 +41,11 @@ def test_two_gloo_processes_give_the_weights_of_one(tmp_path: Path) -> None:
     assert float((first["head.fusion.conv.weight"] - start).abs().max()) > 1e-3  # it did move
 
 
-def _normalize(rank: int, port: int, folder: str) -> None:
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    dist.init_process_group("gloo", rank=rank, world_size=2)
-    x = torch.load(f"{folder}/x.pt")[2 * rank : 2 * rank + 2].requires_grad_()
-    norm = SynchronizedBatchNorm2d(3)
-    y = norm(x)
-    (y * torch.load(f"{folder}/weight.pt")[2 * rank : 2 * rank + 2]).sum().backward()
-    torch.save((y.detach(), x.grad, norm.state_dict()), f"{folder}/{rank}.pt")
-    dist.destroy_process_group()
-
-
 @pytest.mark.slow
 def test_synchronized_norm_equals_torchs_norm_of_the_whole_batch(tmp_path: Path) -> None:
     x, weight = torch.randn(4, 3, 5, 2) * 3 + 1, torch.randn(4, 3, 5, 2)
     torch.save(x, tmp_path / "x.pt"), torch.save(weight, tmp_path / "weight.pt")
-    multiprocessing.spawn(_normalize, (29541, str(tmp_path)), nprocs=2)
+    multiprocessing.spawn(normalize_half, (29541, str(tmp_path)), nprocs=2)
     parts = [torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1)]
     whole, norm = x.clone().requires_grad_(), nn.BatchNorm2d(3)
     y = norm(whole)
