@@ -133,7 +133,10 @@ class Tab:
 
     def _on_console(self, message: ConsoleMessage) -> None:
         # A browser asks for /favicon.ico unasked; that a small test server has none is no error of the page.
-        if message.type == "error" and not message.location["url"].endswith("/favicon.ico"):
+        if message.type != "error" or message.location["url"].endswith("/favicon.ico"):
+            return
+        # Gradio logs that its own stream is closed when a page is left while it waits.
+        if not (message.text.startswith("AbortError: ") and "/assets/index-" in message.text):
             self.errors.append(message.text)
 
     def _on_page_error(self, error: Error) -> None:
