@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from swinviz.checkpoints import available, best_cached, find_intact, load
@@ -32,17 +34,29 @@ def run(options: DemoOptions) -> None:
         ValueError: there is no such device.
     """
     logging.getLogger("httpx").setLevel(logging.WARNING)  # gradio asks itself whether it is up
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # containers end so; temporary files go then too
-    state = open_state(options)
+    with _sigterm_exits():
+        state = open_state(options)
+        try:
+            demo = start(state)
+        except OSError as problem:
+            port = "from 7860 on" if options.port is None else options.port
+            raise SwinvizError(
+                f"no free port {port} at {options.host}: choose another with --port."
+            ) from problem
+        _logger.info("swinviz runs at %s (Ctrl-C ends it)", demo.url)
+        if demo.share_url:
+            _logger.info("everybody can reach it at %s", demo.share_url)
+        demo.wait()
+
+
+@contextmanager
+def _sigterm_exits() -> Iterator[None]:
+    """Containers end a program so; temporary files go then too. The caller's own handler is put back."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        demo = start(state)
-    except OSError as problem:
-        port = "from 7860 on" if options.port is None else options.port
-        raise SwinvizError(f"no free port {port} at {options.host}: choose another with --port.") from problem
-    _logger.info("swinviz runs at %s (Ctrl-C ends it)", demo.url)
-    if demo.share_url:
-        _logger.info("everybody can reach it at %s", demo.share_url)
-    demo.wait()
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def open_state(options: DemoOptions) -> DemoState:

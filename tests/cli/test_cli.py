@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -321,7 +322,9 @@ def test_the_demo_takes_the_options_of_app_py_and_refuses_senseless_ones_in_a_se
 def test_a_demo_with_a_device_or_model_that_is_not_there_says_so_in_a_sentence(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    before = signal.getsignal(signal.SIGTERM)
     assert main(["demo", "--device", "foo"]) == 2
     assert "'foo'" in capsys.readouterr().err
     assert main(["demo", "--model", "nanoo"]) == 2
     assert "did you mean 'nano'" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) is before
