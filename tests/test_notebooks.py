@@ -8,12 +8,20 @@ import importlib.util
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from packaging.requirements import Requirement
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    tomllib = pytest.importorskip("tomli")
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -111,6 +119,35 @@ def test_the_package_is_fetched_only_where_it_is_missing(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object() if there else None)
     exec(code, {})  # noqa: S102  # our own notebook
     assert [command[1:4] for command in run] == ([] if there else [["-m", "pip", "install"]])
+
+
+def test_colab_is_asked_to_show_widgets(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = source(cells(json.loads(NOTEBOOKS[0].read_text(encoding="utf-8")), "code")[0])
+    asked: list[bool] = []
+    output = SimpleNamespace(enable_custom_widget_manager=lambda: asked.append(True))
+    monkeypatch.setitem(sys.modules, "google.colab", SimpleNamespace(output=output))
+    exec(code, {})  # noqa: S102  # our own notebook
+    assert asked == [True]
+
+
+def test_badges_and_the_install_line_lead_to_the_repository_of_pyproject(notebook: dict[str, Any]) -> None:
+    project = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    repository = project["urls"]["Repository"]
+    assert re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+", repository)
+    owner_and_name = "/".join(repository.split("/")[-2:])
+    number = int(re.match(r"# (\d+) ", source(notebook["cells"][0]))[1])  # type: ignore[index]
+    file = NOTEBOOKS[number - 1].name
+    links = re.findall(r"\[(\w+)\]\((\S+)\)", source(notebook["cells"][0]).split("\n\n")[1])
+    assert [place for place, _ in links] == ["Colab", "Kaggle", "Binder"]
+    for _, address in links:
+        assert f"/{owner_and_name}/" in address
+        assert address.endswith(file)
+    line = re.search(r'^SOURCE = "(.*)"$', source(cells(notebook, "code")[0]), flags=re.MULTILINE)
+    assert line
+    wanted = Requirement(line[1])
+    assert (wanted.name, wanted.url) == (project["name"], f"git+{repository}")
+    assert "notebook" in wanted.extras
+    assert wanted.extras <= set(project["optional-dependencies"])
 
 
 def test_one_constant_changes_the_model(notebook: dict[str, Any]) -> None:
