@@ -111,7 +111,7 @@ class ExportedModel:
             images: (B, 3, H, W), normalized.
             outputs: names of what is wanted; by default all that the graph gives.
             controls: by name, for a graph that was exported with them: `shift`, `mask`, `padding`, `bias`
-                (blocks,), `heads` (heads of all blocks,).
+                (blocks,), `heads` (heads of all blocks,), `levels` (levels of the head,).
 
         Returns:
             Name -> array, such as logits (B, K, H, W) and patterns (B, nW, nH, N, N).

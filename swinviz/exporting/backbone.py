@@ -52,18 +52,19 @@ class Hooks:
 
 @dataclass(frozen=True)
 class Controls:
-    """Names of the inputs, one entry a block (a head), that change what attention does; see `export`."""
+    """Names of the inputs that act as edits do: one entry a block, a head, or a level; see `ExportOptions`."""
 
     shift: str = "shift"
     mask: str = "mask"
     padding: str = "padding"
     bias: str = "bias"
     heads: str = "heads"
+    levels: str = "levels"
 
     @property
     def names(self) -> tuple[str, ...]:
         """All of them."""
-        return (self.shift, self.mask, self.padding, self.bias, self.heads)
+        return (self.shift, self.mask, self.padding, self.bias, self.heads, self.levels)
 
 
 class BackboneWriter:

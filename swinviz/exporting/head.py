@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from swinviz.exporting.backbone import Hooks
+from swinviz.exporting.backbone import Controls, Hooks
 from swinviz.exporting.graph import Graph, Size
 from swinviz.model.fast.folding import FoldedConvBlock
 from swinviz.model.upernet import ConvBlock, UPerHead
@@ -42,10 +42,11 @@ class HeadWriter:
         graph: where nodes are added.
         head: the model's.
         hooks: which values are wanted.
+        controls: the inputs that act as edits do; None leaves them out.
     """
 
-    def __init__(self, graph: Graph, head: UPerHead, hooks: Hooks) -> None:
-        self.graph, self.head, self.hooks = graph, head, hooks
+    def __init__(self, graph: Graph, head: UPerHead, hooks: Hooks, controls: Controls | None) -> None:
+        self.graph, self.head, self.hooks, self.controls = graph, head, hooks, controls
 
     def write(self, features: list[Level]) -> str:
         """Add the nodes that decode features, finest first, into logits (B, K, H/4, W/4)."""
@@ -96,6 +97,11 @@ class HeadWriter:
     def _fuse(self, levels: list[str], finest: Level) -> str:
         g, fusion = self.graph, self.head.fusion
         _, height, width = finest
+        if self.controls:
+            levels = [
+                g.op("Mul", level, g.cast(g.op("Gather", self.controls.levels, np.array(i), axis=0)))
+                for i, level in enumerate(levels)
+            ]
         same = [levels[0], *(upsample(g, level, height, width) for level in levels[1:])]
         kernel = _array(fusion.conv.weight)
         if any(f"head.fusion.{i}" in self.hooks.wanted for i in range(len(levels))):

@@ -44,7 +44,7 @@ def write_onnx(model: SwinUPerNet, options: ExportOptions) -> onnx.ModelProto:
     batch: Size = 1 if options.size else g.size("image", 0)
     image = g.cast("image") if options.half else "image"
     features = BackboneWriter(g, model.backbone, hooks, controls).write(image, batch, *sides)
-    low_res = HeadWriter(g, model.head, hooks).write(features)
+    low_res = HeadWriter(g, model.head, hooks, controls).write(features)
     _results(g, upsample(g, low_res, *sides), model.config.num_classes, hooks)
     outputs = [_output(g, name, hooks.values[name], model, half=options.half) for name in names]
     shape = (1, 3, *options.size) if options.size else ("batch", 3, "height", "width")
@@ -101,5 +101,6 @@ def _defaults(model: SwinUPerNet, controls: Controls) -> list[TensorProto]:
         controls.padding: np.zeros(len(shifts), np.float32),
         controls.bias: np.ones(len(shifts), np.float32),
         controls.heads: np.ones(heads, np.float32),
+        controls.levels: np.ones(len(stages.depths), np.float32),
     }
     return [numpy_helper.from_array(value, name) for name, value in values.items()]

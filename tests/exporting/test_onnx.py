@@ -15,7 +15,7 @@ from support.models import tiny_model
 import swinviz
 from swinviz.exported import ExportedModel
 from swinviz.exporting import OPSETS, ExportOptions, export, to_onnx
-from swinviz.interventions import Edits, ablate_heads, mask_padding_keys, no_bias, no_mask, no_shift
+from swinviz.interventions import Edits, ablate_heads, drop_level, mask_padding_keys, no_bias, no_mask, no_shift
 
 # From one pixel up: sides of one token at every stage, of whole windows and of one pixel more.
 SIZES = ((1, 1), (1, 5), (3, 33), (28, 28), (29, 112), (64, 64), (77, 110), (131, 60))
@@ -131,12 +131,12 @@ def test_labels_and_confidence_follow_from_the_logits(tmp_path: Path) -> None:
     np.testing.assert_allclose(found["confidence"], shares.max(axis=1), rtol=1e-5)
 
 
-BLOCKS, HEADS = 8, 2 * (1 + 2 + 2 + 4)
+BLOCKS, HEADS, LEVELS = 8, 2 * (1 + 2 + 2 + 4), 4
 
 
-def off(head: int) -> Any:
-    kept = np.ones(HEADS, np.float32)
-    kept[head] = 0
+def off(index: int, count: int = HEADS) -> Any:
+    kept = np.ones(count, np.float32)
+    kept[index] = 0
     return kept
 
 
@@ -150,8 +150,20 @@ def off(head: int) -> Any:
         (mask_padding_keys, {"padding": np.full(BLOCKS, -100, np.float32)}),
         (lambda: ablate_heads(1, 1, 0), {"heads": off(4)}),
         (lambda: ablate_heads(3, 0, 2), {"heads": off(12)}),
+        (lambda: drop_level(0), {"levels": off(0, LEVELS)}),
+        (lambda: drop_level(3), {"levels": off(3, LEVELS)}),
     ],
-    ids=["none", "no shift", "no mask", "no bias", "padding masked", "head 1.1.0 off", "head 3.0.2 off"],
+    ids=[
+        "none",
+        "no shift",
+        "no mask",
+        "no bias",
+        "padding masked",
+        "head 1.1.0 off",
+        "head 3.0.2 off",
+        "finest level dropped",
+        "coarsest level dropped",
+    ],
 )
 def test_controls_do_what_the_edits_do(
     edits: Callable[[], Edits], controls: Mapping[str, Any], tmp_path: Path
@@ -174,6 +186,7 @@ def test_controls_change_something(tmp_path: Path) -> None:
         "bias": np.zeros(BLOCKS, np.float32),
         "padding": np.full(BLOCKS, -100, np.float32),
         "heads": off(0),
+        "levels": off(1, LEVELS),
     }.items():
         assert np.abs(graph.run(images, **{name: value})["logits"] - plain).max() > 1e-3, name
 
