@@ -134,6 +134,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     carried.add_argument("--activation-checkpointing", action="store_true", help="less memory, more time")
     carried.add_argument("--compile", action="store_true", help="torch.compile: slow start, faster steps")
+    carried.add_argument(
+        "--fsdp",
+        action="store_true",
+        help="under torchrun: each process keeps a share of weights, gradients and moments, for large models",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -161,6 +166,7 @@ def run(arguments: argparse.Namespace) -> int:
         workers=arguments.workers,
         activation_checkpointing=arguments.activation_checkpointing,
         compiled=arguments.compile,
+        sharded=arguments.fsdp,
         best_by=arguments.best_by,
         patience=arguments.patience,
     )

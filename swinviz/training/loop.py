@@ -49,6 +49,7 @@ class RunOptions:
         workers: processes that load and augment the data.
         activation_checkpointing: compute activations again in the backward pass: less memory, more time.
         compiled: let torch.compile make steps faster, after a minute or more.
+        sharded: divide weights, gradients and moments among the processes (FSDP2), for models that are large.
         best_by: figure of the validation by which the best model is kept, as `best.safetensors`.
         patience: validations without a better one after which the run ends; 0 for never.
 
@@ -63,6 +64,7 @@ class RunOptions:
     workers: int = 0
     activation_checkpointing: bool = False
     compiled: bool = False
+    sharded: bool = False
     best_by: str = ""
     patience: int = 0
 
@@ -118,7 +120,7 @@ def train(
         NotANumberError: the loss is infinite or not a number.
         CheckpointError: the folder holds a run with another recipe, or only damaged states.
         SwinvizError: another process trains in the folder.
-        ValueError: an empty data set, or a batch that does not divide.
+        ValueError: an empty data set, a batch that does not divide, or sharding with nobody to share.
     """
     options, context = options or RunOptions(), context or DistributedContext()
     train_step = TrainStep(
@@ -127,6 +129,7 @@ def train(
         context,
         activation_checkpointing=options.activation_checkpointing,
         compiled=options.compiled,
+        sharded=options.sharded,
         loss=loss,
     )
     best = Best(options.best_by, options.patience) if options.best_by else None
@@ -148,20 +151,20 @@ def train(
             result = train_step.run(step, loaded)
             step += 1
             if _due(step, options.log_every, recipe):
-                scores = (
-                    _validate(train_step, validation) if _due(step, options.validate_every, recipe) else {}
-                )
-                tell(clock.report(step - 1, result, scores), train_step.average)
+                whole = train_step.whole()
+                validate = validation if _due(step, options.validate_every, recipe) else None
+                scores = _validate(train_step, whole, validate)
+                tell(clock.report(step - 1, result, scores), whole)
                 if best is not None and scores:
-                    if best.update(scores, step - 1):
-                        _save_best(train_step, options.folder)
+                    if best.update(scores, step - 1) and context.is_main:
+                        _save_best(whole, options.folder)
                     exhausted = best.exhausted
             stopping = context.any(
                 stopped()
             )  # asked once a step: all stop after the same one, and it is saved
             if _due(step, options.save_every, recipe) or stopping or exhausted:
                 _save(state, train_step, options.folder, step)
-    return TrainResult(train_step.average.eval(), step, step == recipe.max_iters or exhausted, best)
+    return TrainResult(train_step.whole().eval(), step, step == recipe.max_iters or exhausted, best)
 
 
 def _due(step: int, every: int, recipe: Recipe) -> bool:
@@ -169,33 +172,36 @@ def _due(step: int, every: int, recipe: Recipe) -> bool:
     return every > 0 and (step % every == 0 or step == recipe.max_iters)
 
 
-def _validate(train_step: TrainStep, validation: Validation | None) -> dict[str, float]:
+def _validate(train_step: TrainStep, whole: SwinUPerNet, validation: Validation | None) -> dict[str, float]:
     if validation is None:
         return {}
-    scores = validation(train_step.average.eval())
-    train_step.train_mode()  # the average may be the model itself
+    scores = validation(whole.eval())
+    train_step.train_mode()  # what was measured may be the model itself
     return scores
 
 
 def _save(state: TrainingState, train_step: TrainStep, folder: Path | None, step: int) -> None:
     """Save the state to go on from and the model to use; a full disk is reported but does not end the run."""
-    if folder is None or not train_step.context.is_main:
+    if folder is None:
+        return
+    snapshot, whole = state.snapshot(step), train_step.whole()  # in all processes: shards are gathered
+    if not train_step.context.is_main:
         return
     try:
-        state.save(folder, step)
-        save(train_step.average, folder / "model.safetensors")
+        state.save(folder, snapshot)
+        save(whole, folder / "model.safetensors")
     except OSError as error:
         log.warning(
             "step %d could not be saved in %s (%s); the state before is still there.", step, folder, error
         )
 
 
-def _save_best(train_step: TrainStep, folder: Path | None) -> None:
+def _save_best(whole: SwinUPerNet, folder: Path | None) -> None:
     """Keep the best model so far; a full disk is reported but does not end the run."""
-    if folder is None or not train_step.context.is_main:
+    if folder is None:
         return
     try:
-        save(train_step.average, folder / "best.safetensors")
+        save(whole, folder / "best.safetensors")
     except OSError as error:
         log.warning("the best model could not be saved in %s (%s).", folder, error)
 

@@ -63,15 +63,18 @@ class TrainingState:
     def __init__(self, recipe: Recipe, parts: Mapping[str, Any]) -> None:
         self.recipe, self.parts = recipe, parts
 
-    def save(self, folder: Path, step: int) -> Path:
-        """Write the state before `step` and drop all but the last two.
+    def snapshot(self, step: int) -> dict[str, Any]:
+        """Collect the state before `step`; all processes must come here where parts are sharded."""
+        state: dict[str, Any] = {"step": step, "recipe": asdict(self.recipe)}
+        return state | {name: part.state_dict() for name, part in self.parts.items()}
+
+    def save(self, folder: Path, state: Mapping[str, Any]) -> Path:
+        """Write a snapshot and drop all but the last two.
 
         Raises:
             OSError: the disk is full or not writable; the states before survive.
         """
-        state: dict[str, Any] = {"step": step, "recipe": asdict(self.recipe)}
-        state |= {name: part.state_dict() for name, part in self.parts.items()}
-        path = folder / f"state-{step:08d}.pt"
+        path = folder / f"state-{state['step']:08d}.pt"
         # Through an open file, because torch then keeps the system's error as the context of its own.
         with replacing(path) as temporary, temporary.open("wb") as file:
             torch.save(state, file)

@@ -22,6 +22,7 @@ from swinviz.training.batch_norm import synchronize_batch_norm
 from swinviz.training.losses import PixelLoss, pixel_loss
 from swinviz.training.optimizer import freeze_stages, make_optimizer
 from swinviz.training.recipe import Recipe
+from swinviz.training.sharding import WholeState, gather_into, shard
 from swinviz.training.stream import TensorSample
 
 __all__ = ["NotANumberError", "Objective", "StepResult", "TrainStep", "seed_step"]
@@ -74,12 +75,16 @@ class TrainStep:
     """A model and what its training needs: objective, optimizer, loss scaler, moving average.
 
     Args:
-        model: trained in place.
+        model: trained in place; where it is sharded, it gets the weights whenever `whole` gathers them.
         recipe: how.
         context: the processes that train together.
         activation_checkpointing: keep no activations inside the blocks, but compute them again when needed.
         compiled: let torch.compile make it faster.
+        sharded: divide the weights among the processes (FSDP2) instead of copying them to each (DDP).
         loss: what is minimized; by default what the recipe names.
+
+    Raises:
+        ValueError: sharded without processes that were joined, or compiled too.
     """
 
     def __init__(
@@ -90,35 +95,56 @@ class TrainStep:
         *,
         activation_checkpointing: bool = False,
         compiled: bool = False,
+        sharded: bool = False,
         loss: PixelLoss | None = None,
     ) -> None:
+        if sharded and compiled:
+            raise ValueError(
+                "a sharded model is gathered block by block, not compiled: choose one of the two."
+            )
         self.labels_are_classes = loss is None  # a loss of its own may number sets of classes
         self.loss = loss or recipe.make_loss()
-        self.model = model.to(context.device)
-        self.recipe, self.context = recipe, context
+        self._whole = model.to(context.device)
+        self.model = copy.deepcopy(model) if sharded else model
+        self.recipe, self.context, self.sharded = recipe, context, sharded
         self.train_mode()
-        self.average = copy.deepcopy(model).eval() if recipe.ema_decay else model
-        self.optimizer = make_optimizer(model, recipe)
+        self.average = copy.deepcopy(self.model).eval() if recipe.ema_decay else self.model
         self.scaler = torch.amp.GradScaler(context.device.type, enabled=recipe.precision == "float16")
         if context.world_size > 1:
-            synchronize_batch_norm(model)
+            synchronize_batch_norm(self.model)
         if activation_checkpointing:
-            checkpoint_activations(model)
-        self.objective: Any = Objective(model, recipe.aux_weight, self.loss)
+            checkpoint_activations(self.model)
+        self.objective: Any = Objective(self.model, recipe.aux_weight, self.loss)
         if compiled:
             self.objective = torch.compile(self.objective)
-        if context.world_size > 1:
+        if sharded:
+            shard(self.objective, context.device)
+            if recipe.ema_decay:
+                shard(self.average, context.device)
+        elif context.world_size > 1:
             self.objective = DistributedDataParallel(self.objective)
+        self.optimizer = make_optimizer(self.model, recipe)  # of the shards, where there are some
 
     def train_mode(self) -> None:
         """Put the model into training mode, but for its frozen stages."""
         freeze_stages(self.model.train(), self.recipe.frozen_stages)
 
+    def whole(self) -> SwinUPerNet:
+        """Model to save and to measure: the moving average, if there is one. All processes must come here."""
+        if not self.sharded:
+            return self.average
+        gather_into(self._whole, self.average)
+        return self._whole
+
     @property
     def parts(self) -> dict[str, Any]:
         """Parts whose state must be saved, by name."""
-        parts = {"model": self.model, "optimizer": self.optimizer, "scaler": self.scaler}
-        return parts | ({"average": self.average} if self.recipe.ema_decay else {})
+        parts: dict[str, Any] = {"model": self.model, "optimizer": self.optimizer}
+        if self.recipe.ema_decay:
+            parts["average"] = self.average
+        if self.sharded:
+            parts = {name: WholeState(part, keep=self.context.is_main) for name, part in parts.items()}
+        return parts | {"scaler": self.scaler}
 
     def run(self, step: int, batches: Iterator[TensorSample], lr: float | None = None) -> StepResult:
         """Take step number `step` on the next batches, one for each step of gradient accumulation.

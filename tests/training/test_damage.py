@@ -57,7 +57,8 @@ def small_parts(step: int, outputs: int = 3) -> dict[str, Any]:
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Saved:
     folder = tmp_path_factory.mktemp("saved")
     for step in (9, 12):
-        TrainingState(RECIPE, small_parts(step)).save(folder, step)
+        state = TrainingState(RECIPE, small_parts(step))
+        state.save(folder, state.snapshot(step))
     files = {path.name: path.read_bytes() for path in state_files(folder)}
     states = [torch.load(path, weights_only=True) for path in state_files(folder)]
     return Saved(files, {state["step"]: state for state in states})
