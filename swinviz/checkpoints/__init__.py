@@ -4,12 +4,14 @@ model = load("swin-t")                     # a preset, fetched once and kept
 model = load("epoch_10.pth")               # a file of mmsegmentation, transformers, or our own
 save(model, "mine.safetensors")
 to_hub_format(model, "folder")             # for transformers
+to_mmsegmentation(model, "theirs.pth")
 """
 
 from swinviz.checkpoints.backbone import load_backbone
 from swinviz.checkpoints.cache import Available, available, cache_folder
 from swinviz.checkpoints.hub_format import push_to_hub, to_hub_format
 from swinviz.checkpoints.loading import best_cached, find_intact, load, locate
+from swinviz.checkpoints.mmseg_format import to_mmsegmentation
 from swinviz.checkpoints.saving import convert, save
 
 from_pretrained = load
@@ -29,4 +31,5 @@ __all__ = [
     "push_to_hub",
     "save",
     "to_hub_format",
+    "to_mmsegmentation",
 ]

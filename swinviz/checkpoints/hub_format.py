@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from swinviz.checkpoints.metadata import METADATA_KEY, encode_config
+from swinviz.checkpoints.mmseg_format import HEAD_RULES
 from swinviz.errors import CheckpointError, DownloadError
 from swinviz.files import replacing
 from swinviz.model.config import ModelConfig
@@ -34,13 +35,7 @@ _RULES = (
     (r"\.attn\.", ".attention.self."),
     (r"\.mlp\.fc1\.", ".intermediate.dense."),
     (r"\.mlp\.fc2\.", ".output.dense."),
-    (r"^head\.ppm\.(\d+)\.", r"decode_head.psp_modules.\1.1."),
-    (r"^head\.lateral\.", "decode_head.lateral_convs."),
-    (r"^head\.fpn\.", "decode_head.fpn_convs."),
-    (r"^head\.fusion\.", "decode_head.fpn_bottleneck."),
-    (r"^head\.", "decode_head."),
-    (r"^aux\.conv\.", "auxiliary_head.convs.0."),
-    (r"^aux\.", "auxiliary_head."),
+    *HEAD_RULES,
     (r"\.bn\.", ".batch_norm."),
 )
 

@@ -119,7 +119,9 @@ def _read_pickle(path: Path) -> Contents:
     classes, palette = _named_classes(meta)
     text = meta.get("cfg", meta.get("config"))  # of version 1.x, of 0.x
     options = from_mmsegmentation(text) if isinstance(text, str) else PublishedOptions()
-    return Contents(_find_tensors(loaded), classes, palette, options.pool_scales, options=options)
+    ours = meta.get(METADATA_KEY)
+    config = decode_config(ours) if isinstance(ours, str) else None
+    return Contents(_find_tensors(loaded), classes, palette, options.pool_scales, config, options=options)
 
 
 def _plain(loaded: object) -> dict[Any, Any] | None:
