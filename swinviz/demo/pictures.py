@@ -20,7 +20,7 @@ from PIL import Image
 from swinviz.demo.refusal import Refusal
 from swinviz.demo.security import MAX_PIXELS, MAX_SIDE, MAX_UPLOAD_BYTES
 from swinviz.errors import ImageError
-from swinviz.images import keep_ratio_size, read_image, resize
+from swinviz.images import read_isolated, read_reduced
 
 __all__ = ["Picture", "Pictures", "picture_input"]
 
@@ -72,7 +72,8 @@ class Pictures:
         self._ids: OrderedDict[str, tuple[str, bool]] = OrderedDict()  # file -> id, shown by browsers
         self._examples: dict[str, str] = {}  # what would be an example's id -> its name
         for name, file in examples.items():
-            self._examples[self.open(str(file)).id] = name
+            pixels, sent = read_reduced(file, max_size)
+            self._examples[self._keep(str(file), pixels, sent, shown=True).id] = name
         self._decoded.clear()
         self._ids.clear()
         self._files = OrderedDict((name, str(file)) for name, file in examples.items())
@@ -155,16 +156,13 @@ def _read(file: Path, max_size: int) -> tuple[NDArray[np.uint8], tuple[int, int]
     try:
         if file.stat().st_size > MAX_UPLOAD_BYTES:
             raise ImageError(f"it has more than {MAX_UPLOAD_BYTES // 2**20} MB; make it smaller")
-        image = read_image(file, max_pixels=MAX_PIXELS, max_side=MAX_SIDE)
+        image, sent = read_isolated(file, max_size, MAX_PIXELS, MAX_SIDE)
         with Image.open(file) as header:
             shown = header.format in _SHOWN_BY_BROWSERS
     except FileNotFoundError:
         raise Refusal("The picture is no longer here; please upload it again.", title="No picture") from None
     except ImageError as problem:
         raise Refusal(_presentable(str(problem), file), title="This picture cannot be used") from problem
-    sent = image.shape[0], image.shape[1]
-    if max(sent) > max_size:
-        image = resize(image, keep_ratio_size(sent, (max_size, max_size)))
     return image, sent, shown
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from swinviz.lazy import names_from
 
 if TYPE_CHECKING:
+    from swinviz.images.isolated import read_isolated, read_reduced
     from swinviz.images.reading import FORMATS, MAX_PIXELS, ImageLike, read_image
     from swinviz.images.resizing import keep_ratio_size, resize
     from swinviz.images.saving import save_image
@@ -22,6 +23,8 @@ __all__ = [
     "keep_ratio_size",
     "normalize",
     "read_image",
+    "read_isolated",
+    "read_reduced",
     "resize",
     "save_image",
 ]
@@ -38,6 +41,8 @@ __getattr__ = names_from(
         "keep_ratio_size": "resizing",
         "normalize": "scaling",
         "read_image": "reading",
+        "read_isolated": "isolated",
+        "read_reduced": "isolated",
         "resize": "resizing",
         "save_image": "saving",
     },

@@ -12,7 +12,7 @@ import stat
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
@@ -40,8 +40,6 @@ Reading one takes up to 22 bytes a pixel beside its file, 1.4 GB (lossless WebP;
 MAX_SIDE = 40_000
 """The longest side read by default, in pixels: thin strips cost as much as pictures at each step after."""
 
-_large_ones = threading.Lock()  # memory holds one image at the limit more easily than eight
-_LARGE = 16_000_000  # pixels
 _MOST_BYTES = 2**30  # of a file: 16 bytes a pixel at the limit
 _BAND = 2_000_000  # pixels put over white at a time
 _UPRIGHT = {
@@ -195,11 +193,6 @@ def _from_pil(image: Image.Image, name: str, limits: tuple[int, int]) -> NDArray
             f"{name} has {width} x {height} pixels, more than the limit of {max_pixels / 1e6:g} million; "
             "make it smaller or raise max_pixels"
         )
-    with _large_ones if width * height > _LARGE else nullcontext():
-        return _decoded(image, name)
-
-
-def _decoded(image: Image.Image, name: str) -> NDArray[np.uint8]:
     image.load()
     exif = image.info.get("exif")
     if isinstance(exif, bytes):

@@ -6,7 +6,6 @@ import contextlib
 import io
 import resource
 import struct
-import threading
 import time
 import zlib
 
@@ -185,20 +184,6 @@ def test_transparency_in_bands_is_that_of_the_whole(monkeypatch: pytest.MonkeyPa
     whole = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
     monkeypatch.setattr("swinviz.images.reading._BAND", 500)
     assert np.array_equal(read_image(encode(rgba, "PNG")), np.asarray(whole))
-
-
-def test_a_small_picture_does_not_wait_for_a_large_one() -> None:
-    from swinviz.images import reading
-
-    small, read = encode(Image.new("RGB", (8, 8)), "PNG"), threading.Event()
-
-    def look() -> None:
-        read_image(small)
-        read.set()
-
-    with reading._large_ones:  # as while another visitor's large picture is decoded
-        threading.Thread(target=look, daemon=True).start()
-        assert read.wait(timeout=10)
 
 
 @pytest.mark.slow
