@@ -52,7 +52,7 @@ class Hooks:
 
 @dataclass(frozen=True)
 class Controls:
-    """Names of the inputs that act as edits do: one entry a block, a head, or a level; see `ExportOptions`."""
+    """Names of the inputs that act as edits do: an entry a block, a head, or a level; see `ExportOptions`."""
 
     shift: str = "shift"
     mask: str = "mask"

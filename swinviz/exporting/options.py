@@ -29,9 +29,9 @@ class ExportOptions:
             hook points by name or glob, such as "stages.3.blocks.*.attn.pattern".
         size: (height, width) in pixels that the graph is for; None for one graph of every size.
         half: weights and arithmetic in float16; image and outputs stay float32.
-        controls: let the caller edit by optional inputs: `shift` (tokens, one a block), `mask` and `padding` (what is
-            added to scores across regions, and of padding; one a block), `bias` (a factor, one a block),
-            `heads` (a factor, one a head) and `levels` (a factor of what a level adds to the fusion).
+        controls: let the caller edit by optional inputs: `shift` (tokens, one a block), `mask` and `padding`
+            (what is added to scores across regions, and of padding; one a block), `bias` (a factor, one a
+            block), `heads` (a factor, one a head) and `levels` (a factor of what a level adds to the fusion).
         opset: version of ONNX's operators, 18 to 23.
 
     Raises:

@@ -15,7 +15,15 @@ from support.models import tiny_model
 import swinviz
 from swinviz.exported import ExportedModel
 from swinviz.exporting import OPSETS, ExportOptions, export, to_onnx
-from swinviz.interventions import Edits, ablate_heads, drop_level, mask_padding_keys, no_bias, no_mask, no_shift
+from swinviz.interventions import (
+    Edits,
+    ablate_heads,
+    drop_level,
+    mask_padding_keys,
+    no_bias,
+    no_mask,
+    no_shift,
+)
 
 # From one pixel up: sides of one token at every stage, of whole windows and of one pixel more.
 SIZES = ((1, 1), (1, 5), (3, 33), (28, 28), (29, 112), (64, 64), (77, 110), (131, 60))
