@@ -96,6 +96,7 @@ class SwinUPerNet(nn.Module):
         dtype: torch.dtype | None = None,
         compile: bool = False,  # noqa: A002  # as torch and its users call it
         channels_last: bool = False,
+        in_place: bool = False,
     ) -> SwinUPerNet:
         """Copy the model, laid out to give the same logits sooner; capture and edit work on the copy too.
 
@@ -109,11 +110,12 @@ class SwinUPerNet(nn.Module):
                 takes a minute or more, and after `torch._dynamo.config.recompile_limit` sizes, eight unless
                 somebody changes it, new ones run uncompiled; so do captures and edits.
             channels_last: keep convolution weights with the channels innermost, which suits GPUs.
+            in_place: change the model itself instead, which saves the copy's memory and a third of a second.
 
         Returns:
             The copy, in evaluation mode.
         """
-        model = copy.deepcopy(self).eval().requires_grad_(False)
+        model = (self if in_place else copy.deepcopy(self)).eval().requires_grad_(False)
         accelerate_inference(model, winograd=self.device.type == "cpu" and not channels_last)
         model.to(dtype=dtype)
         if channels_last:

@@ -5,14 +5,21 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from swinviz.demo.options import DemoOptions, parse_options
+from swinviz.demo.importing import quick_imports
 from swinviz.errors import SwinvizError
+from swinviz.lazy import names_from
+
+if TYPE_CHECKING:
+    from swinviz.demo.options import DemoOptions, parse_options
 
 # Gradio reads this when it is imported: from then on it would report every start to its makers.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 __all__ = ["DemoOptions", "main", "parse_options", "run"]
+
+__getattr__ = names_from(__name__, {"DemoOptions": "options", "parse_options": "options"})
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -24,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Raises:
         SystemExit: an argument makes no sense, the model cannot be loaded, or the port is taken.
     """
+    with quick_imports():
+        from swinviz.demo.options import parse_options  # imports torch
+
     options = parse_options(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
@@ -41,7 +51,8 @@ def run(options: DemoOptions) -> None:
         ValueError: there is no such device.
     """
     try:
-        from swinviz.demo import launching  # imports gradio, which --help need not wait for
+        with quick_imports():
+            from swinviz.demo import launching  # imports gradio, which --help need not wait for
     except ModuleNotFoundError as error:
         raise SwinvizError(f'{error.name} is not installed: run pip install "swinviz[demo]".') from error
     launching.run(options)

@@ -35,7 +35,8 @@ def example_files() -> dict[str, Path]:
     for name, index in _SCENES.items():
         files[name] = Path(_scene_folder().name) / f"{name}.png"
         if not files[name].exists():
-            Image.fromarray(scene(_HELD_OUT, index, _SCENE_SIZE)[0]).save(files[name])
+            # Hardly compressed: it is written at every start, and read on this machine alone.
+            Image.fromarray(scene(_HELD_OUT, index, _SCENE_SIZE)[0]).save(files[name], compress_level=1)
     return files
 
 

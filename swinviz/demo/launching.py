@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import sys
@@ -43,6 +44,7 @@ def run(options: DemoOptions) -> None:
             raise SwinvizError(
                 f"no free port {port} at {options.host}: choose another with --port."
             ) from problem
+        gc.freeze()  # half a million objects that stay: looking through them would hold up a frame
         _logger.info("swinviz runs at %s (Ctrl-C ends it)", demo.url)
         if demo.share_url:
             _logger.info("everybody can reach it at %s", demo.share_url)
@@ -82,7 +84,7 @@ def open_state(options: DemoOptions) -> DemoState:
             if found is None:
                 raise NotHereError(f"The weights of {name} are not on this machine, or damaged.")
             source = found
-        return load(source, device=device).for_inference()
+        return load(source, device=device).for_inference(in_place=True)
 
     models = ModelPool(load_here, _menu)
     try:

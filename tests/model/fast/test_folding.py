@@ -107,3 +107,14 @@ def test_a_compiled_copy_gives_the_same_logits_and_runs_uncompiled_for_those_who
             torch.testing.assert_close(compiled(images), expected, atol=1e-4, rtol=1e-4)
     assert "head.logits" in seen
     torch.compiler.reset()
+
+
+def test_the_model_itself_can_be_prepared(model: SwinUPerNet) -> None:
+    images = torch.randn(1, 3, 45, 70)
+    with torch.no_grad():
+        expected = model.for_inference()(images)
+        before = {tensor.data_ptr() for tensor in model.backbone.parameters()}
+        assert model.for_inference(in_place=True) is model
+        assert {tensor.data_ptr() for tensor in model.backbone.parameters()} == before
+        assert torch.equal(model(images), expected)
+    assert not model.training
