@@ -12,6 +12,7 @@ from swinviz.checkpoints.cache import Available, available, cache_folder
 from swinviz.checkpoints.hub_format import push_to_hub, to_hub_format
 from swinviz.checkpoints.loading import best_cached, find_intact, load, locate
 from swinviz.checkpoints.mmseg_format import to_mmsegmentation
+from swinviz.checkpoints.model_card import ModelCard
 from swinviz.checkpoints.saving import convert, save
 
 from_pretrained = load
@@ -19,6 +20,7 @@ from_pretrained = load
 
 __all__ = [
     "Available",
+    "ModelCard",
     "available",
     "best_cached",
     "cache_folder",

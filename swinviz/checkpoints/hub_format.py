@@ -10,14 +10,17 @@ import json
 import os
 import re
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from safetensors.torch import save_file
 from torch import Tensor
 
+from swinviz.checkpoints.errors import first_line
 from swinviz.checkpoints.metadata import METADATA_KEY, encode_config
 from swinviz.checkpoints.mmseg_format import HEAD_RULES
+from swinviz.checkpoints.model_card import ModelCard
 from swinviz.errors import CheckpointError, DownloadError
 from swinviz.files import replacing
 from swinviz.model.config import ModelConfig
@@ -40,12 +43,13 @@ _RULES = (
 )
 
 
-def to_hub_format(model: SwinUPerNet, folder: str | os.PathLike[str]) -> Path:
+def to_hub_format(model: SwinUPerNet, folder: str | os.PathLike[str], card: ModelCard | None = None) -> Path:
     """Write a model as the folder that transformers loads and that gives the same logits there.
 
     Args:
         model: any model whose auxiliary head, if it has one, reads stage 2, as transformers' always does.
         folder: where to; made if missing. Files of the same names are replaced.
+        card: what README.md says; by default the classes alone.
 
     Returns:
         The folder, with model.safetensors, config.json, preprocessor_config.json and README.md.
@@ -73,15 +77,20 @@ def to_hub_format(model: SwinUPerNet, folder: str | os.PathLike[str]) -> Path:
     for name, text in (
         ("config.json", json.dumps(_hub_config(config), indent=2)),
         ("preprocessor_config.json", json.dumps(_preprocessing(config), indent=2)),
-        ("README.md", _card(config)),
+        ("README.md", (card or ModelCard()).text(config)),
     ):
         with replacing(folder / name) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
+            temporary.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
     return folder
 
 
 def push_to_hub(
-    model: SwinUPerNet, hub_id: str, *, private: bool = False, message: str = "Upload model"
+    model: SwinUPerNet,
+    hub_id: str,
+    *,
+    private: bool = False,
+    message: str = "Upload model",
+    card: ModelCard | None = None,
 ) -> str:
     """Publish a model on the Hugging Face hub, for transformers and for `load` alike.
 
@@ -90,25 +99,27 @@ def push_to_hub(
         hub_id: "user/name"; the repository is made if it does not exist.
         private: whether only its owner may see a repository that is made.
         message: what the commit says.
+        card: what the repository's page says: license and figures. Its name becomes `hub_id`.
 
     Returns:
         Address of the commit.
 
     Raises:
+        CheckpointError: as `to_hub_format`.
         DownloadError: no network, not logged in, or no right to write there.
     """
     from huggingface_hub import HfApi
 
     api = HfApi()
     with tempfile.TemporaryDirectory() as folder:
-        to_hub_format(model, folder)
+        to_hub_format(model, folder, replace(card or ModelCard(), name=hub_id))
         try:
             repository = api.create_repo(hub_id, private=private, exist_ok=True)
             commit = api.upload_folder(repo_id=repository.repo_id, folder_path=folder, commit_message=message)
         except Exception as error:  # its HTTP library's errors come through, and differ by version
             raise DownloadError(
-                f"Could not publish {hub_id!r} ({type(error).__name__}: {error}): check the network, the "
-                "name, and that `hf auth login` was done with a token that may write."
+                f"Could not publish {hub_id!r} ({type(error).__name__}: {first_line(error)}): check the "
+                "network, the name, and that `hf auth login` was done with a token that may write."
             ) from error
     return str(commit.commit_url)
 
@@ -182,25 +193,3 @@ def _preprocessing(config: ModelConfig) -> dict[str, Any]:
         "image_std": [0.229, 0.224, 0.225],
         "do_reduce_labels": False,
     }
-
-
-def _card(config: ModelConfig) -> str:
-    return "\n".join(
-        (
-            "---",
-            "library_name: transformers",
-            "pipeline_tag: image-segmentation",
-            "tags: [swin, upernet, swinviz]",
-            "---",
-            "# Swin-UPerNet",
-            "",
-            f"Segments images into {config.num_classes} classes. Written by swinviz.",
-            "",
-            "```python",
-            "import swinviz",
-            'model = swinviz.load("this/repository")',
-            "```",
-            "",
-            "The same weights load as `UperNetForSemanticSegmentation` and give the same logits.",
-        )
-    )

@@ -26,7 +26,8 @@ COMMANDS = {
     "train": "train or fine-tune a model",
     "bench": "measure speed and memory, beside transformers",
     "export": "write a model as an ONNX graph or a PyTorch program that runs without this package",
-    "convert": "rewrite any readable checkpoint as .safetensors, or for transformers",
+    "convert": "rewrite any readable checkpoint as .safetensors, for transformers or mmsegmentation",
+    "push": "publish a model on the Hugging Face hub, with its figures",
     "site": "write a folder of static files in which the model runs in the browser",
     "doctor": "say what is installed, which devices and models there are, and what is missing",
 }
@@ -60,7 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             import_module(f"swinviz.cli.{name}").add_arguments(command)
     parsed = parser.parse_args(words)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for client in ("httpx", "httpx2"):  # which tell of every request
+        logging.getLogger(client).setLevel(logging.WARNING)
     try:
         code: int = import_module(f"swinviz.cli.{parsed.command}").run(parsed)
     except KeyboardInterrupt:

@@ -246,6 +246,16 @@ def test_what_transformers_saves_again_keeps_its_logits(tmp_path: Path) -> None:
     assert difference(theirs, load(tmp_path / "b"), 64, 50) < 1e-4
 
 
+def test_a_checkpoint_of_transformers_trainer_loads_whatever_lies_beside_the_weights(tmp_path: Path) -> None:
+    theirs = upernet(7)
+    theirs.save_pretrained(tmp_path)
+    # Trainer writes these beside the weights.
+    for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth", "training_args.bin"):
+        torch.save({"state": torch.nn.Linear(2, 2)}, tmp_path / name)  # which only unpickling could read
+    (tmp_path / "trainer_state.json").write_text("{}")
+    assert difference(theirs, load(tmp_path), 61, 70) < 1e-4
+
+
 def test_an_auxiliary_head_that_transformers_cannot_place_is_refused(tmp_path: Path) -> None:
     config = ours.ModelConfig(
         ("a",),
