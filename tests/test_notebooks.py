@@ -25,7 +25,7 @@ else:
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
-WIDGET = re.compile(r"ipywidgets\.interactive\(|swinviz\.explore\(")
+WIDGET = re.compile(r"\binteract\(|swinviz\.explore\(")
 DIRECTIVES = re.compile(r"NBVAL|fmt: |noqa|type: ignore")
 
 Cell = dict[str, Any]
@@ -168,13 +168,17 @@ def test_it_has_a_widget(notebook: dict[str, Any]) -> None:
 def test_every_figure_that_is_shown_has_a_description(notebook: dict[str, Any]) -> None:
     shown = calls(notebook, "show")
     assert len(shown) >= 3
-    for call in shown:
-        assert len(call.args) == 2, "show(figure, description)"
+    for call in [*shown, *calls(notebook, "interact")]:
+        assert len(call.args) == 2, "show(figure, description), interact(draw, description, ...)"
         words = [node.value for node in ast.walk(call.args[1]) if isinstance(node, ast.Constant)]
         assert len(" ".join(str(word) for word in words).split()) >= 4
     last = [code_of(cell).body[-1] for cell in cells(notebook, "code")]
     bare = [ast.unparse(node) for node in last if isinstance(node, ast.Expr)]
     assert not [code for code in bare if code.startswith("plot_")], "shown without a description"
+    text = "".join(source(cell) for cell in cells(notebook, "code"))
+    assert not re.search(r"\bdisplay\(|plt\.show\(|ipywidgets\.interactive\(", text), (
+        "shown without a description"
+    )
 
 
 def test_no_directive_to_a_tool_is_on_the_page(notebook: dict[str, Any]) -> None:

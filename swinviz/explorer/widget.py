@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import base64
-import io
 from pathlib import Path
 from typing import Any
 
 import anywidget
 import traitlets
-from PIL import Image
 
 from swinviz.explorer import html
 from swinviz.explorer.requests import handle
 from swinviz.explorer.scripts import script, style
 from swinviz.explorer.session import Session
+from swinviz.explorer.still import ALT, still
 from swinviz.model.hooks import BlockId
 
 __all__ = ["Explorer"]
@@ -46,14 +45,13 @@ class Explorer(anywidget.AnyWidget):
             self.send({"id": content.get("id")}, buffers=[message])
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """The widget, and for pages that run no widgets (a saved notebook on the web) the picture alone."""
+        """The widget, and for pages that run no widgets (a saved notebook on the web) a still picture."""
         bundle = super()._repr_mimebundle_(**kwargs)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        picture = io.BytesIO()
-        Image.fromarray(self.session.image).save(picture, "PNG", compress_level=1)
-        if data is not None:
-            data["image/png"] = base64.b64encode(picture.getvalue()).decode("ascii")
-        return bundle
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        if data is None:
+            return bundle
+        picture = base64.b64encode(still(self.session, self.state)).decode("ascii")
+        return data | {"image/png": picture}, metadata | {"image/png": {"alt": ALT}}
 
     def save_html(self, path: str | Path, *, budget: int = html.DEFAULT_BUDGET) -> list[BlockId]:
         """Write this viewer into one offline file; see `swinviz.explorer.html.save_html`."""

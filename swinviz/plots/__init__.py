@@ -21,7 +21,7 @@ from swinviz.plots.heads import plot_bias_tables, plot_decomposition, plot_heads
 from swinviz.plots.interventions import plot_comparison, plot_iou_changes
 from swinviz.plots.lens import plot_lens
 from swinviz.plots.neighbors import plot_clicked_class, plot_neighbors
-from swinviz.plots.notebook import show
+from swinviz.plots.notebook import interact, show
 from swinviz.plots.patching import plot_patching_grid, plot_token_patching
 from swinviz.plots.reach import plot_reachability, plot_rollout, plot_share_maps
 from swinviz.plots.segmentation import class_legend, plot_labels
@@ -33,6 +33,7 @@ from swinviz.plots.windows import plot_mask, plot_rectangles, plot_regions, plot
 
 __all__ = [
     "class_legend",
+    "interact",
     "plot_architecture",
     "plot_attention",
     "plot_bias_tables",

@@ -1,13 +1,17 @@
-"""Figures on a notebook's page: with a description for those who cannot see them."""
+"""Figures on a notebook's page: described for those who cannot see them, and redrawn by controls."""
 
 from __future__ import annotations
 
+import base64
 import io
+from collections.abc import Callable
 from typing import Any
 
 from matplotlib.figure import Figure
 
-__all__ = ["show"]
+from swinviz.lazy import require_package
+
+__all__ = ["interact", "show"]
 
 
 def show(figure: Figure, alt: str, *, dpi: int = 100) -> None:
@@ -22,20 +26,60 @@ def show(figure: Figure, alt: str, *, dpi: int = 100) -> None:
     Raises:
         ValueError: there is no description.
     """
+    _check(alt)
+    from IPython.display import Image, display
+
+    display(Image(_png(figure, dpi), alt=alt))  # type: ignore[no-untyped-call]
+
+
+def interact(draw: Callable[..., Figure], alt: str, **controls: Any) -> Any:
+    """Show a figure below controls that redraw it; where nothing runs, the figure as it is first.
+
+    Args:
+        draw: makes the figure of the controls' values.
+        alt: what it shows, in one sentence.
+        controls: parameter of `draw` -> widget, or what `ipywidgets.interactive` makes one of.
+
+    Returns:
+        A widget of ipywidgets. A saved notebook, or a page made of it, has the first figure as a picture.
+
+    Raises:
+        ValueError: there is no description.
+        MissingPackageError: ipywidgets is not installed.
+    """
+    _check(alt)
+    from IPython.display import Image, display
+
+    widgets = require_package("ipywidgets", "swinviz[notebook]", needed="controls need ipywidgets, which")
+    drawn: list[bytes] = []
+
+    def redraw(**values: Any) -> None:
+        png = _png(draw(**values), 100)
+        drawn[:] = drawn or [png]
+        display(Image(png, alt=alt))  # type: ignore[no-untyped-call]
+
+    class Interactive(widgets.interactive):  # type: ignore[misc, name-defined]
+        """The controls and the figure, with a still picture for pages that run no widgets."""
+
+        def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+            still = {"image/png": base64.b64encode(drawn[0]).decode("ascii")} if drawn else {}
+            return super()._repr_mimebundle_(**kwargs) | still, {"image/png": {"alt": alt}}
+
+    return Interactive(redraw, **controls)
+
+
+def _check(alt: str) -> None:
     if not alt.strip():
         raise ValueError("the figure has no description: say in one sentence what it shows.")
-    from IPython.display import Image, display
+
+
+def _png(figure: Figure, dpi: int) -> bytes:
+    """The figure as a file, and forgotten by pyplot, which may keep it."""
+    import sys
 
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=dpi)
-    _close(figure)
-    display(Image(file.getvalue(), alt=alt))  # type: ignore[no-untyped-call]
-
-
-def _close(figure: Any) -> None:
-    """Forget a figure that pyplot keeps."""
-    import sys
-
     pyplot = sys.modules.get("matplotlib.pyplot")
     if pyplot is not None:
         pyplot.close(figure)
+    return file.getvalue()

@@ -172,6 +172,9 @@ def _row(axes: Sequence[Axes], images: Sequence[Image], name: str) -> None:
     axes[0].set_ylabel(name, fontsize=8, rotation=0, ha="right", va="center")
 
 
+_ALT = "The run so far: loss, mIoU and rate over the steps, and what the model makes of some pictures."
+
+
 class _Display:
     """The place in a notebook's output where the figure stands."""
 
@@ -186,7 +189,8 @@ class _Display:
         """Show a figure, in the place of the one before."""
         file = io.BytesIO()
         figure.savefig(file, format="png", dpi=100)
-        (self.handle.update if self.shown else self.handle.display)(self.make_image(file.getvalue()))
+        image = self.make_image(file.getvalue(), alt=_ALT)
+        (self.handle.update if self.shown else self.handle.display)(image)
         self.shown = True
 
 

@@ -21,10 +21,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from matplotlib.figure import Figure
 from PIL import Image
 
-from swinviz import load
-from swinviz.attention import attention_to_image, head_statistics, rollout
+from swinviz import load, plots
+from swinviz.attention import AttentionMap, attention_to_image, head_statistics, rollout
 from swinviz.explorer import Session, explore, handle, save_html, script
 from swinviz.explorer.wire_format import Fixed, fixed_point, pack, quantize_rows, unpack
 from swinviz.images import normalize
@@ -399,14 +400,38 @@ def test_the_widget_answers_by_id_and_reports_errors(model: SwinUPerNet, photo: 
     assert sent[2][0] == {"id": "c", "error": "out of memory"}  # or the viewer would wait forever
 
 
-def test_a_notebook_page_without_scripts_still_shows_the_picture(
-    model: SwinUPerNet, photo: np.ndarray
+@pytest.mark.parametrize(
+    ("state", "block", "query"),
+    [
+        ("", (0, 1), None),  # the last block of the last stage but one, the middle of the picture
+        ("stage=1&block=0&y=3&x=4", (1, 0), (3, 4)),
+        ("stage=9&block=0&y=99999&x=-1&z=1", (0, 0), None),
+    ],
+)
+def test_a_notebook_page_without_scripts_shows_what_the_viewer_opens_with(
+    state: str,
+    block: tuple[int, int],
+    query: tuple[int, int] | None,
+    model: SwinUPerNet,
+    photo: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    bundle = explore(model, photo)._repr_mimebundle_()
-    assert bundle is not None
-    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    drawn: list[AttentionMap] = []
+    draw = plots.plot_attention
+
+    def remember(image: np.ndarray, looked: AttentionMap) -> Figure:
+        drawn.append(looked)
+        return draw(image, looked)
+
+    monkeypatch.setattr(plots, "plot_attention", remember)
+    viewer = explore(model, photo, state)
+    data, metadata = viewer._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in data
     assert base64.b64decode(data["image/png"])[:4] == b"\x89PNG"
+    assert len(metadata["image/png"]["alt"].split()) > 4
+    height, width = viewer.session.size
+    asked = {"": (height // 2, width // 2)}.get(state, query or (height - 1, 0))
+    assert (drawn[0].block, drawn[0].pixel) == (block, asked)
 
 
 # --- JavaScript ---------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 from importlib.resources import files
 from typing import Any
@@ -12,9 +14,10 @@ from matplotlib import colormaps
 from matplotlib.colors import same_color, to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
+from PIL import Image
 
 from swinviz.interventions import Comparison, EditResult
-from swinviz.plots import plot_architecture, plot_block, plot_comparison, plot_labels, show
+from swinviz.plots import interact, plot_architecture, plot_block, plot_comparison, plot_labels, show
 from swinviz.plots.architecture import PARTS
 from swinviz.plots.style import ACCENT, DIVERGING
 from swinviz.presets import PRESETS
@@ -107,6 +110,28 @@ def test_a_shown_figure_carries_its_description(monkeypatch: pytest.MonkeyPatch)
     assert metadata["image/png"]["alt"] == "A Swin block."
     with pytest.raises(ValueError, match="description"):
         show(plot_block(), " ")
+
+
+def test_controls_leave_their_first_figure_where_nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    import IPython.display
+
+    shown: list[Any] = []
+    monkeypatch.setattr(IPython.display, "display", shown.append)
+
+    def draw(blue: int) -> Figure:
+        return Figure(figsize=(1, 1), facecolor=(0, 0, blue / 255))
+
+    widget = interact(draw, "A plain color, which the slider chooses.", blue=(0, 255))
+    first = widget.children[0].value
+    widget.children[0].value = 255
+    data, metadata = widget._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in data
+    still = Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).convert("RGB")
+    assert still.getpixel((5, 5)) == (0, 0, first), "as it was before anybody moved the slider"
+    assert metadata == {"image/png": {"alt": "A plain color, which the slider chooses."}}
+    assert Image.open(io.BytesIO(shown[-1].data)).convert("RGB").getpixel((5, 5)) == (0, 0, 255)
+    with pytest.raises(ValueError, match="description"):
+        interact(draw, "", blue=(0, 255))
 
 
 def test_signs_have_the_colors_that_the_explorer_gives_them() -> None:
