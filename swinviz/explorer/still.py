@@ -1,4 +1,4 @@
-"""What the viewer shows, as a picture, for pages on which nothing runs."""
+"""The viewer as a still picture, for pages on which nothing runs."""
 
 from __future__ import annotations
 

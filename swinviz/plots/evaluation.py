@@ -95,7 +95,7 @@ def plot_class_bars(report: Report, *, rows: int = 50) -> Figure:
         ax.axvline(metrics.miou, color="0.3", linewidth=0.8, linestyle="--", label="mean IoU")
     axes[-1].legend(fontsize=7, frameon=False, loc="lower right")
     absent = len(report.classes) - len(order)
-    rest = f"; {absent} classes are neither there nor predicted" if absent else ""
+    rest = f"; neither there nor predicted: {absent} of {len(report.classes)} classes" if absent else ""
     caption(figure, f"{_title(report)}{rest}")
     return figure
 

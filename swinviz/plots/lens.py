@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from swinviz.attribution import Lens
 from swinviz.plots import style
+from swinviz.plots.segmentation import class_legend
 
 __all__ = ["plot_lens"]
 
@@ -72,6 +73,7 @@ def plot_lens(
             fontsize=8,
             fontweight="bold" if block == lens.decided else "normal",
         )
+    class_legend(upper, [step.labels.cpu() for step in lens.steps.values()], classes, palette)
     for ax in axes[:count]:
         if isinstance(lens.place, tuple):
             style.mark_pixel(ax, *lens.place)

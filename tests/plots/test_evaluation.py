@@ -56,7 +56,7 @@ def test_bars_are_the_classes_iou_best_first_without_absent_ones() -> None:
     assert lengths == pytest.approx([100 / 110, 30 / 46, 2 / 8])
     marks = figure.axes[0].lines[0].get_xdata()
     assert list(marks) == pytest.approx([2 / 6, 6 / 12])
-    assert "1 classes are neither there nor predicted" in figure.get_supxlabel()
+    assert "neither there nor predicted: 1 of" in figure.get_supxlabel()
 
 
 class TwoPictures:
