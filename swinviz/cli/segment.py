@@ -71,6 +71,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     carried.add_argument("--frames", type=int, default=0, metavar="N", help="end videos after N frames")
     carried.add_argument("--no-sound", action="store_true", help="leave the sound of videos out")
+    carried.add_argument(
+        "--smooth", action="store_true", help="let labels of videos flicker less: frames vote on each pixel"
+    )
     carried.add_argument("--overwrite", action="store_true", help="do again what an earlier run has finished")
     add_model_arguments(parser)
 
@@ -101,6 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
         gaze=gaze,
         max_frames=arguments.frames,
         sound=not arguments.no_sound,
+        smooth=arguments.smooth,
     )
     options = WriteOptions(look, frozenset(arguments.write), arguments.batch, resume=not arguments.overwrite)
     device = parse_device(arguments.device)

@@ -71,7 +71,8 @@ def encode_comparison(before: Segmentation, after: Segmentation, titles: tuple[s
 
     Returns:
         JSON: the picture, the flipped pixels (255 where they are) and their share, and for each side its
-        title, labels, classes, palette and shares, as `encode_result` has them.
+        title, labels, scores, classes, palette, shares and the percentage below which a pixel is unsure, as
+        `encode_result` has them.
     """
     changed = flipped(before, after)
     return json.dumps(
@@ -89,9 +90,11 @@ def _side(result: Segmentation, title: str) -> dict[str, Any]:
     return {
         "title": f"{title} · {result.seconds:.2f} s",
         "labels": _values_address(result.labels),
+        "scores": _values_address(np.rint(100 * result.scores)),
         "classes": result.classes,
         "palette": result.palette,
         "shares": _class_shares(result),
+        "unsureBelow": round(100 * result.unsure_below),
     }
 
 

@@ -32,12 +32,14 @@ from swinviz.demo.security import (
 )
 from swinviz.demo.sessions import EXPLORE_PATH, explore_endpoint
 from swinviz.demo.state import DemoState
+from swinviz.demo.video import VIDEO_PATH, VideoEndpoint
 from swinviz.demo.widget import ASSETS, ASSETS_PATH
 
 __all__ = ["RunningDemo", "start"]
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _SESSIONS = 200
+_UPLOADS = "/gradio_api/upload"
 _logger = logging.getLogger(__name__)
 
 
@@ -92,11 +94,11 @@ def start(state: DemoState) -> RunningDemo:
         max_file_size=MAX_UPLOAD_BYTES,
         blocked_paths=[str(Path.cwd())],
         app_kwargs={
-            "routes": _routes(state),
+            "routes": _routes(state, Path(files.name)),
             "middleware": [
                 Middleware(HostCheck, hosts=hosts),
                 Middleware(LoginLimit),
-                Middleware(UploadQuota, files=kept),
+                Middleware(UploadQuota, files=kept, paths=(_UPLOADS, VIDEO_PATH)),
                 Middleware(RequestLimits),
             ],
             **_NO_DOCUMENTATION,
@@ -124,12 +126,13 @@ def start(state: DemoState) -> RunningDemo:
 _NO_DOCUMENTATION: dict[str, Any] = {"docs_url": None, "redoc_url": None, "openapi_url": None}
 
 
-def _routes(state: DemoState) -> list[BaseRoute]:
+def _routes(state: DemoState, folder: Path) -> list[BaseRoute]:
     return [
         Mount(ASSETS_PATH, StaticFiles(directory=ASSETS), name="swinviz-assets"),
         Route("/swinviz/explorer/explorer.js", _viewer),  # one request instead of thirty
         Mount("/swinviz/explorer", StaticFiles(directory=explorer.STATIC), name="swinviz-explorer"),
         Route(EXPLORE_PATH, explore_endpoint(state.sessions, state.slots), methods=["POST"]),
+        Route(VIDEO_PATH, VideoEndpoint(state, folder), methods=["POST"]),
         WebSocketRoute(LIVE_PATH, live_endpoint(state)),
     ]
 

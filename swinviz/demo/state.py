@@ -25,6 +25,8 @@ MODES = ("whole", "slide", "multi-scale + flip")
 
 _AT_ONCE = 2
 _LIVE_STREAMS = 4
+_VIDEOS = 1  # so that pictures and live frames always find the other place to compute
+_VIDEO_WAITS = "Another visitor's video is being worked on; please try again in a few minutes."
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class DemoState:
         first: name of the model that visitors start with.
         slots: how much is computed at once.
         streams: places for live visitors.
+        videos: places for whole videos.
         sessions: open sessions of the attention explorer.
         pictures: visitors' pictures.
         picture: id of the picture that visitors start with.
@@ -47,6 +50,7 @@ class DemoState:
     first: str
     slots: ComputeSlots = field(default_factory=lambda: ComputeSlots(_AT_ONCE))
     streams: StreamSlots = field(default_factory=lambda: StreamSlots(_LIVE_STREAMS))
+    videos: StreamSlots = field(default_factory=lambda: StreamSlots(_VIDEOS, _VIDEO_WAITS))
     sessions: Sessions = field(default_factory=Sessions)
     pictures: Pictures = field(init=False)
     picture: str = field(init=False)

@@ -5,8 +5,9 @@
     annotate_video(model, "street.mp4", "street_overlay.mp4")
 
 `sources` finds what is named, `decoding` reads videos, `encoding` writes them, `painting` and `gaze` draw,
-`background` has the two threads beside the model's, `iterate` is the iterator, `annotate` one video, `folder`
-a whole drive, with `outputs` and the `journal` that lets it go on after a kill.
+`smoothing` holds labels still, `background` has the two threads beside the model's, `iterate` is the
+iterator, `annotate` one video, `folder` a whole drive, with `outputs` and the `journal` that lets it go on
+after a kill.
 """
 
 from swinviz.streaming.annotate import AnnotateOptions, VideoSummary, annotate_video
@@ -16,6 +17,7 @@ from swinviz.streaming.gaze import Gaze
 from swinviz.streaming.iterate import Streamed, stream
 from swinviz.streaming.outputs import WRITES
 from swinviz.streaming.painting import Painter
+from swinviz.streaming.smoothing import LabelSmoother
 from swinviz.streaming.sources import Source, find_sources
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "AnnotateOptions",
     "Frame",
     "Gaze",
+    "LabelSmoother",
     "Painter",
     "Reporter",
     "RunSummary",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -20,6 +20,7 @@ from swinviz.streaming.decoding import MAX_FRAME_PIXELS, Frame, VideoReader
 from swinviz.streaming.encoding import VideoWriter, writing
 from swinviz.streaming.gaze import Attention, Gaze
 from swinviz.streaming.painting import Painter, class_numbers
+from swinviz.streaming.smoothing import LabelSmoother
 
 if TYPE_CHECKING:
     from swinviz.streaming.decoding import SoundPacket
@@ -46,6 +47,7 @@ class AnnotateOptions:
         max_frames: end after so many frames; 0 for no limit.
         max_pixels: refuse larger frames than this.
         sound: keep the sound.
+        smooth: let a pixel change its class only when the frames against it outweigh those for it.
     """
 
     inference: InferenceOptions | None = None
@@ -56,6 +58,7 @@ class AnnotateOptions:
     max_frames: int = 0
     max_pixels: int = MAX_FRAME_PIXELS
     sound: bool = True
+    smooth: bool = False
 
     def painter(self, model: SwinUPerNet) -> Painter:
         """The painter of these options.
@@ -111,6 +114,7 @@ def annotate_video(
     *,
     progress: Progress | None = None,
     on_frame: Callable[[Frame, Segmentation], object] | None = None,
+    turn: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> VideoSummary:
     """Segment every frame of a video, and write the video with the classes painted over it.
 
@@ -127,6 +131,7 @@ def annotate_video(
         progress: called after each frame, in this thread; an error that it raises ends the run and leaves no
             file.
         on_frame: called with each frame and its result, in the writing thread, before it is painted.
+        turn: entered around the model's work on each frame, by those who share a machine.
 
     Returns:
         Number of frames, shares and times.
@@ -139,6 +144,7 @@ def annotate_video(
     """
     options = options or AnnotateOptions()
     painter, started = options.painter(model), time.perf_counter()
+    smoother = LabelSmoother() if options.smooth else None
     pixels = np.zeros(model.config.num_classes, np.int64)
     done, model_seconds = 0, 0.0
     with (
@@ -151,11 +157,12 @@ def annotate_video(
                 if writer is not None:
                     writer.keep(item)
                 return
+            result = item.result if smoother is None else smoother.smooth(item.result)
             if on_frame is not None:
-                on_frame(item.frame, item.result)
-            np.add(pixels, np.bincount(item.result.labels.ravel(), minlength=len(pixels)), out=pixels)
+                on_frame(item.frame, result)
+            np.add(pixels, np.bincount(result.labels.ravel(), minlength=len(pixels)), out=pixels)
             if writer is not None:
-                writer.write(painter.paint(item.result, item.attention), item.frame.pts)
+                writer.write(painter.paint(result, item.attention), item.frame.pts)
 
         sound = options.sound and writer is not None
         with Prefetch(reader.read(sound=sound), DEPTH) as items, WorkBehind(write, DEPTH) as behind:
@@ -164,7 +171,8 @@ def annotate_video(
                     if not isinstance(item, Frame):
                         behind.put(item)
                         continue
-                    labeled = _segment(model, item, options)
+                    with turn():
+                        labeled = _segment(model, item, options)
                     behind.put(labeled)
                     done, model_seconds = done + 1, model_seconds + labeled.result.seconds
                     if progress is not None:

@@ -43,3 +43,5 @@ def test_flipped_pixels_are_told_by_the_classes_names_not_numbers() -> None:
     sent = json.loads(encode_comparison(before, after, ("left", "right")))
     assert (pixels_of(sent["flipped"]) == changed * 255).all()
     assert sent["flippedShare"] == pytest.approx(changed.mean())
+    for side, result in zip(sent["sides"], (before, after), strict=True):
+        assert (pixels_of(side["scores"]) == np.rint(100 * result.scores)).all()

@@ -40,21 +40,30 @@ class ComputeSlots:
 
 
 class StreamSlots:
-    """A fixed number of places, such as live streams; who finds none is turned away at once."""
+    """A fixed number of places, such as live streams; who finds none is turned away.
 
-    def __init__(self, count: int) -> None:
+    Args:
+        count: how many there are.
+        full: the sentence for those who find none.
+    """
+
+    def __init__(self, count: int, full: str = "") -> None:
         self.count = count
+        self._full = full or f"All {count} live places are taken; please try again in a minute."
         self._free = threading.BoundedSemaphore(count)
 
     @contextmanager
-    def taken(self) -> Iterator[None]:
+    def taken(self, patience: float = 0.0) -> Iterator[None]:
         """Hold one place inside the `with` block.
 
+        Args:
+            patience: seconds to wait for one.
+
         Raises:
-            BusyError: all are taken.
+            BusyError: none came free in time.
         """
-        if not self._free.acquire(blocking=False):
-            raise BusyError(f"All {self.count} live places are taken; please try again in a minute.")
+        if not self._free.acquire(timeout=patience):
+            raise BusyError(self._full)
         try:
             yield
         finally:

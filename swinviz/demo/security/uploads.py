@@ -21,7 +21,7 @@ MAX_KEPT_BYTES = 2**30
 
 _SECONDS = 1800.0
 _MOST_REMEMBERED = 10_000  # addresses
-_STORING, _UPLOAD = "/gradio_api/", "/gradio_api/upload"
+_STORING = "/gradio_api/"
 
 
 class KeptFiles:
@@ -75,6 +75,7 @@ class UploadQuota:
         files: what is kept.
         max_bytes: share of one address.
         seconds: after which its share is new.
+        paths: beginnings of the paths that files are sent to.
     """
 
     def __init__(
@@ -83,17 +84,23 @@ class UploadQuota:
         files: KeptFiles,
         max_bytes: int = MAX_VISITOR_BYTES,
         seconds: float = _SECONDS,
+        paths: tuple[str, ...] = ("/gradio_api/upload",),
     ) -> None:
         self.app, self.files, self.max_bytes, self.seconds = app, files, max_bytes, seconds
+        self.paths, self._storing = paths, (_STORING, *paths)
         self._accounts: OrderedDict[str, _Account] = OrderedDict()
         self._trimming = asyncio.Lock()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] != "http" or scope["method"] != "POST" or not scope["path"].startswith(_STORING):
+        if (
+            scope["type"] != "http"
+            or scope["method"] != "POST"
+            or not scope["path"].startswith(self._storing)
+        ):
             await self.app(scope, receive, send)
             return
-        if scope["path"].startswith(_UPLOAD):
+        if scope["path"].startswith(self.paths):
             account = self._account(client_of(scope))
             if account.sent >= self.max_bytes:
                 text = f"More than {self.max_bytes // 2**20} MB were uploaded: wait half an hour."

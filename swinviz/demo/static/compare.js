@@ -2,17 +2,18 @@
 
 /**
  * @import {Rgb} from "./canvas.js"
- * @typedef {{title: string, labels: string, classes: string[], palette: Rgb[], shares: [number, number][]}} Side
+ * @typedef {{title: string, labels: string, scores: string, classes: string[], palette: Rgb[], unsureBelow: number}} Side
+ * @typedef {{name: string, color: Rgb, shares: number[], dotted: boolean}} Row of the table: a class, or what is unsure
  * @typedef {{image: string, flipped: string, flippedShare: number, sides: Side[], link: Record<string, string>}} Result
  */
 import { writeAddress } from "./address.js";
 import { channel, contextOf, decode, fit, make, paint, percent, rgb } from "./canvas.js";
 import { slider, tickBox } from "./controls.js";
-import { paintLabels } from "./labels.js";
+import { alikeClasses, nameOf, paintLabels, sharesOf, UNSURE, UNSURE_COLOR, UNSURE_NAME } from "./labels.js";
 
 const FLIPPED = new Uint32Array(256);
 new Uint8ClampedArray(FLIPPED.buffer).set([255, 255, 255, 255], 4 * 255);
-const SMALLEST = 0.0005; // share below which a row would read 0.0 %
+const SMALLEST = 0.0005; // share below which a row would read 0.0 %, or a change no change
 
 /** Difference of percentages. @param {number} change in shares */
 const points = (change) => `${change < 0 ? "−" : "+"}${(100 * Math.abs(change)).toFixed(1)}`;
@@ -51,14 +52,18 @@ export function mount(root) {
   /** @param {Result | null} result */
   async function show(result) {
     if (!result) return;
-    const [image, flipped, ...labels] = await Promise.all(
-      [result.image, result.flipped, ...result.sides.map((side) => side.labels)].map(decode));
-    const sides = result.sides.map((side, index) => paintLabels({ labels: channel(labels[index]), scores: null }, side.palette));
+    const [image, flipped, ...planes] = await Promise.all(
+      [result.image, result.flipped, ...result.sides.flatMap((side) => [side.labels, side.scores])].map(decode));
+    const maps = result.sides.map((_, index) => ({ labels: channel(planes[2 * index]), scores: channel(planes[2 * index + 1]) }));
+    const rows = rowsOf(result.sides, result.sides.map((side, index) => sharesOf(maps[index], side.unsureBelow)));
+    const dots = new Set(rows.filter(({ dotted }) => dotted).map(({ name }) => name));
+    const sides = result.sides.map(({ palette, classes, unsureBelow }, index) => paintLabels(maps[index], palette,
+      { unsureBelow, dotted: new Set(classes.flatMap((name, number) => (dots.has(name) ? [number] : []))) }));
     Object.assign(view, { image, sides, flips: paint(channel(flipped), FLIPPED) });
     fit(stage, canvas, image);
     result.sides.forEach((side, index) => { titles[index].textContent = side.title; });
     changed.textContent = `${percent(result.flippedShare)} of the pixels change their class`;
-    table.replaceChildren(...rowsOf(result.sides));
+    table.replaceChildren(...tableOf(rows));
     writeAddress(result.link);
     draw();
     frame.dataset.state = "ready";
@@ -87,23 +92,39 @@ export function mount(root) {
   return { show };
 }
 
-/** Head and body of the table of shares: the largest first, none that would read 0.0 % on both sides. @param {Side[]} sides */
-function rowsOf(sides) {
-  const [before, after] = sides.map((side) =>
-    new Map(side.shares.map(([index, share]) => [side.classes[index], { share, color: side.palette[index] }])));
-  /** @param {typeof before} side @param {string} name */
-  const share = (side, name) => side.get(name)?.share ?? 0;
-  const larger = (/** @type {string} */ name) => Math.max(share(before, name), share(after, name));
-  const names = [...new Set([...before.keys(), ...after.keys()])].filter((name) => larger(name) >= SMALLEST);
-  names.sort((a, b) => larger(b) - larger(a));
-  const rows = names.map((name) => {
-    const change = share(after, name) - share(before, name);
-    const color = (before.get(name) ?? after.get(name))?.color ?? [0, 0, 0];
+/**
+ * Rows of the table: the largest first, what is unsure last. Classes are those of one name, whatever their numbers.
+ * @param {Side[]} sides @param {import("./labels.js").Share[][]} shares of each side
+ * @returns {Row[]}
+ */
+function rowsOf(sides, shares) {
+  /** @type {Map<string, Row>} */
+  const rows = new Map();
+  sides.forEach(({ classes, palette }, side) => {
+    for (const [index, share] of shares[side]) {
+      const name = nameOf(classes, index), color = index === UNSURE ? UNSURE_COLOR : palette[index];
+      const row = rows.get(name) ?? { name, color, shares: [0, 0], dotted: false };
+      row.shares[side] = share;
+      rows.set(name, row);
+    }
+  });
+  const listed = [...rows.values()].sort((a, b) => Number(a.name === UNSURE_NAME) - Number(b.name === UNSURE_NAME)
+    || Math.max(...b.shares) - Math.max(...a.shares));
+  const named = listed.filter(({ name }) => name !== UNSURE_NAME);
+  for (const place of alikeClasses(named.map(({ color }) => color), [...named.keys()])) named[place].dotted = true;
+  return listed;
+}
+
+/** Head and body of the table of shares. @param {Row[]} rows */
+function tableOf(rows) {
+  const body = rows.map(({ name, color, shares: [left, right], dotted }) => {
+    const pattern = name === UNSURE_NAME ? "striped" : dotted ? "dotted" : "plain";
     return make("tr", {},
-      make("th", { scope: "row", class: "sv-name" }, make("span", { class: "sv-swatch", style: `--color:${rgb(color)}` }), name),
-      make("td", {}, percent(share(before, name))), make("td", {}, percent(share(after, name))),
-      make("td", { class: Math.abs(change) < SMALLEST ? "sv-same" : "" }, points(change)));
+      make("th", { scope: "row", class: "sv-name" },
+        make("span", { class: "sv-swatch", "data-pattern": pattern, style: `--color:${rgb(color)}` }), name),
+      make("td", {}, percent(left)), make("td", {}, percent(right)),
+      make("td", { class: Math.abs(right - left) < SMALLEST ? "sv-same" : "" }, points(right - left)));
   });
   const head = ["class", "left", "right", "change, points"].map((text) => make("th", { scope: "col" }, text));
-  return [make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows)];
+  return [make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...body)];
 }

@@ -16,6 +16,7 @@ import { alikeClasses, paintLabels, sharesOf } from "./labels.js";
 import { makeLegend } from "./legend.js";
 import { makeSmoother } from "./smoothing.js";
 import { makeStream, WIDTHS } from "./stream.js";
+import { makeWholeVideo } from "./whole_video.js";
 
 const HEAT = heatTable();
 const LEGEND_EVERY = 400; // milliseconds
@@ -41,16 +42,20 @@ export function mount(root, _select, address) {
   const canvas = make("canvas", { class: "sv-canvas", role: "img", tabindex: "0", "aria-label": "live segmentation" });
   const empty = make("div", { class: "sv-empty" },
     "Start the camera or choose a video. Frames are segmented by this server and kept nowhere.");
+  const whole = makeWholeVideo(address, {
+    look: () => ({ model: live.model, opacity: live.opacity, smooth: smooth.input.checked }),
+    onbegin: halt, onresult, onerror: say,
+  });
   const file = make("input", { type: "file", accept: "video/*", hidden: true, "aria-label": "video file" });
-  const camera = button("Camera", () => start(() => frames.startCamera(), true), { class: "sv-primary" });
+  const camera = button("Camera", () => { whole.offer(null); start(() => frames.startCamera(), true); }, { class: "sv-primary" });
   const open = button("Video file …", () => file.click());
   const stop = button("Stop", halt, { hidden: true });
-  const opacity = slider("Overlay", 60, (value) => { live.opacity = value / 100; draw(); });
+  const opacity = slider("Overlay", 60, (value) => { live.opacity = value / 100; whole.renew(); draw(); });
   const unsure = slider("Unsure below", 0, (value) => { live.unsureBelow = value; draw(); }, { show: (value) => `${value} %` });
   const size = menu("Width", [["auto", "auto"], ...WIDTHS.map((width) => /** @type {[number, number]} */ ([width, width]))],
     () => stream.setWidth(Number(size.input.value) || null));
   const mirror = tickBox("Mirror", true, (checked) => { live.mirror = checked; draw(); });
-  const smooth = tickBox("Smooth", false, smoother.reset);
+  const smooth = tickBox("Smooth", false, () => { smoother.reset(); whole.renew(); });
   smooth.element.title = "A pixel changes its class only when the frames against it outweigh those for it";
   const look = tickBox("Attention", false, (checked) => {
     where.hidden = hint.hidden = !checked;
@@ -69,12 +74,15 @@ export function mount(root, _select, address) {
     smooth.element, look.element, where);
   const frame = make("div", { class: "sv-viewer sv-live", "data-state": "empty" },
     make("div", { class: "sv-bar" }, camera, open, stop, file, settings),
-    message, make("div", { class: "sv-columns" }, box, legend.element), make("div", { class: "sv-notes" }, numbers, hint));
+    whole.element, message, make("div", { class: "sv-columns" }, box, legend.element), make("div", { class: "sv-notes" }, numbers, hint));
   root.replaceChildren(frame);
 
   file.addEventListener("change", () => {
     const [chosen] = file.files ?? [];
-    if (chosen) start(() => frames.startFile(chosen), false);
+    if (chosen) {
+      whole.offer(chosen); // also where the browser cannot play it
+      start(() => frames.startFile(chosen), false);
+    }
     file.value = "";
   });
   canvas.addEventListener("click", (event) => {
@@ -91,6 +99,15 @@ export function mount(root, _select, address) {
   function say(text) {
     message.textContent = text;
     message.hidden = !text;
+  }
+
+  /** The annotated video in the place of the live picture, or (null) the other way round. @param {HTMLVideoElement | null} video */
+  function onresult(video) {
+    box.querySelector(".sv-result")?.remove();
+    frame.toggleAttribute("data-result", Boolean(video));
+    if (!video) return;
+    box.append(video);
+    video.addEventListener("loadedmetadata", () => box.style.setProperty("--ratio", String(video.videoWidth / video.videoHeight)));
   }
 
   /** @param {() => Promise<void>} begin @param {boolean} mirrored */

@@ -27,8 +27,13 @@ from support.demo_pages import (
 )
 from support.demo_samples import bad_uploads, file_bytes, small_model
 
+import swinviz
+from swinviz.demo.examples import example_files
+from swinviz.interventions import no_shift
+
 pytestmark = pytest.mark.browser
 
+ALL_PIXELS = """canvas => [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data]"""
 TAB = "[role=tab][data-tab-id={}]"
 SIZES = ((1440, 900), (1024, 768), (390, 844))
 REFUSE_CAMERA = """name => {
@@ -238,6 +243,47 @@ def test_what_the_model_does_not_know_is_striped_and_named(opened: Page) -> None
     expect(opened.locator("#viewer .sv-tip")).not_to_contain_text("unsure")
     drag(opened, "Unsure below", 0)
     expect(row).to_be_hidden()
+
+
+def test_a_comparison_stripes_what_is_unsure_and_dots_what_looks_alike_on_both_sides(
+    opened: Page, app: Server
+) -> None:
+    opened.goto(f"{app.url}?tab=compare&picture=lake&left=outdoor~none&right=outdoor~no_shift")
+    viewer = opened.locator("#compare .sv-viewer[data-state=ready]")
+    expect(viewer).to_contain_text("outdoor, windows not shifted", timeout=WAIT)
+    model = swinviz.load("outdoor").for_inference()
+    palette, classes = np.array(model.config.palette), list(model.config.classes)
+    drag(opened, "Overlay", 100, "#compare")
+    swatches = viewer.locator("tbody .sv-swatch").evaluate_all(
+        "all => all.map((each) => [each.parentElement.textContent, each.dataset.pattern])"
+    )
+    patterns = dict(swatches)
+    assert patterns["unsure"] == "striped"
+    assert set(patterns.values()) == {"striped", "dotted", "plain"}
+    with Image.open(example_files()["lake"]) as lake:
+        pixels = np.asarray(lake)
+    for split, edits in ((100, {}), (0, no_shift())):
+        with swinviz.edit(model, edits):
+            result = model.segment(pixels)
+        drag(opened, "Left | right", split, "#compare")
+        shown = opened.locator("#compare canvas").evaluate(ALL_PIXELS)
+        seen = np.array(shown, np.uint8).reshape(*result.labels.shape, 4)[..., :3].astype(int)
+        unsure = np.rint(100 * result.scores) < round(100 * result.unsure_below)
+        y, x = np.indices(result.labels.shape)
+        striped = unsure & ((x + y) % 8 < 4)
+        alike = [number for number, name in enumerate(classes) if patterns.get(name) == "dotted"]
+        dotted = np.isin(result.labels, alike)
+        dots = dotted & (x % 6 < 2) & (y % 6 < 2) & ~unsure
+        assert striped.sum() > 200
+        assert dots.sum() > 200
+        expected = palette[result.labels]
+        expected[striped] = 128
+        expected[dots] = 0.45 * expected[dots]
+        wrong = (np.abs(seen - expected) > 2).any(axis=-1)
+        assert wrong.mean() < 0.002  # rounding may flip a pixel
+        row = viewer.locator("tbody tr", has_text="unsure").locator("td").nth(0 if split else 1)
+        share = unsure.mean()
+        expect(row).to_have_text(f"{100 * share:.{1 if share < 0.0995 else 0}f} %")
 
 
 def test_no_row_of_a_legend_reads_nothing(opened: Page) -> None:
