@@ -27,6 +27,7 @@ from swinviz.demo.security import (
     KeptFiles,
     LoginLimit,
     RequestLimits,
+    UnknownNames,
     UploadQuota,
     make_impatient,
 )
@@ -100,6 +101,7 @@ def start(state: DemoState) -> RunningDemo:
                 Middleware(LoginLimit),
                 Middleware(UploadQuota, files=kept, paths=(_UPLOADS, VIDEO_PATH)),
                 Middleware(RequestLimits),
+                Middleware(UnknownNames),
             ],
             **_NO_DOCUMENTATION,
         },

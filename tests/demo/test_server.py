@@ -245,6 +245,20 @@ def test_senseless_arguments_are_an_error_that_tells_nothing_of_the_server(
         assert http.get("/").status_code == 200
 
 
+def test_a_page_or_function_that_there_is_not_is_not_found_rather_than_a_failure(app: Server) -> None:
+    with httpx.Client(base_url=app.url, timeout=20) as http:
+        answers = [
+            http.get("/", params={"page": "x", "deep_link": "y"}),
+            http.head("/", params={"page": "x"}),
+        ]
+        nothing = {"data": [], "event_id": ""}
+        ways = ("api", "run", "call", "call/v2")
+        answers.extend(http.post(f"/gradio_api/{way}/__main__", json=nothing) for way in ways)
+        assert [answer.status_code for answer in answers] == [404] * 6
+        assert answers[0].text == "There is nothing of that name here."
+        assert http.get("/").status_code == 200
+
+
 def test_an_oversized_upload_is_refused_before_it_is_kept(app: Server) -> None:
     with httpx.Client(base_url=app.url, timeout=60) as http:
         answer = http.post("/gradio_api/upload", files={"files": ("big.png", bytes(27 * 2**20))})

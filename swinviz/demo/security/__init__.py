@@ -7,6 +7,7 @@ from swinviz.demo.security.limits import MAX_PIXELS, MAX_SIDE, MAX_UPLOAD_BYTES,
 from swinviz.demo.security.logins import LoginLimit
 from swinviz.demo.security.patience import make_impatient
 from swinviz.demo.security.slots import BusyError, ComputeSlots, StreamSlots
+from swinviz.demo.security.unknown import UnknownNames
 from swinviz.demo.security.uploads import KeptFiles, UploadQuota
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "LoginLimit",
     "RequestLimits",
     "StreamSlots",
+    "UnknownNames",
     "UploadQuota",
     "make_impatient",
     "may_enter",
