@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -63,7 +64,9 @@ class ModelCard:
         results = [
             EvalResult(
                 task_type="image-segmentation",
-                dataset_type=_HUB_DATASETS.get(self.dataset, self.dataset.lower().replace(" ", "_")),
+                dataset_type=_HUB_DATASETS.get(
+                    self.dataset, re.sub(r"\W+", "_", self.dataset.lower()).strip("_")
+                ),
                 dataset_name=self.dataset,
                 dataset_split=self.split or None,
                 metric_type=metric,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from swinviz.checkpoints import load
 from swinviz.cli.common import add_model_arguments, output_folder
-from swinviz.data import FileDataset, Scenes, open_dataset
+from swinviz.data import FileDataset, Scenes, hold_out, open_dataset
 from swinviz.data.photos import PHOTO_DATASETS
 from swinviz.devices import PRECISIONS, parse_device
 from swinviz.evaluation import Report, evaluate, evaluate_photos, measure_cost
@@ -33,6 +33,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--root", type=Path, metavar="DIR", help="the photographs' folder: the data set, or one that holds it"
     )
     parser.add_argument("--split", default="", help="of the data set; by default the one held out")
+    parser.add_argument(
+        "--hold-out", type=float, metavar="SHARE", help="only the pictures that train holds out by this share"
+    )
+    parser.add_argument(
+        "--background",
+        nargs="?",
+        const="background",
+        metavar="NAME",
+        help="class of the pixels that no annotated area covers, as for train",
+    )
     parser.add_argument(
         "--check", action="store_true", help="only look the data set over, and list what is wrong"
     )
@@ -78,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
         options = replace(options, scales=MULTI_SCALE, flip=True)
     scenes = arguments.data == "scenes"
     dataset: FileDataset | Scenes
-    dataset = Scenes("val", length=500) if scenes else open_dataset(arguments.data, arguments.split)
+    dataset = Scenes("val", length=500) if scenes else _open(arguments)
     model = load(arguments.model, device=device)
     folder = output_folder(arguments.output) if arguments.output else None
     report = evaluate(
@@ -98,6 +108,23 @@ def run(arguments: argparse.Namespace) -> int:
     if folder:
         _write(report, model, dataset, options, folder, baseline)
     return 0
+
+
+def _open(arguments: argparse.Namespace) -> FileDataset:
+    """Open a data set, or the pictures of it that training held out.
+
+    Raises:
+        ValueError: nothing would be held out.
+    """
+    dataset = open_dataset(arguments.data, arguments.split, background=arguments.background or "")
+    if arguments.hold_out is None:
+        return dataset
+    held_out = hold_out(dataset, arguments.hold_out)[1]
+    if held_out is None:
+        raise ValueError(
+            f"--hold-out {arguments.hold_out} of {len(dataset)} pictures is none or all: choose another."
+        )
+    return held_out
 
 
 def _run_photos(arguments: argparse.Namespace) -> int:

@@ -45,7 +45,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _card(report: Report, license_id: str) -> ModelCard:
     metrics = report.metrics
-    dataset, _, split = report.dataset.partition(" ")
+    dataset, split = report.dataset, ""
+    for name in ("ADE20K", "Folder", "Scenes"):  # whose part is the rest of the words
+        if dataset.startswith(f"{name} "):
+            dataset, _, split = dataset.partition(" ")
     return ModelCard(
         license=license_id,
         dataset=dataset,

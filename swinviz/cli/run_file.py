@@ -21,7 +21,7 @@ else:
 __all__ = ["read_run", "write_run"]
 
 # What is trained on what, beside the recipe.
-_CHOICES = ("data", "root", "model", "backbone", "no_shift", "window", "crop")
+_CHOICES = ("data", "root", "model", "backbone", "no_shift", "window", "crop", "hold_out", "background")
 
 
 def write_run(path: Path, arguments: argparse.Namespace, recipe: Recipe) -> None:

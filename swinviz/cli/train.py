@@ -11,7 +11,7 @@ from pathlib import Path
 from swinviz.checkpoints import load, load_backbone
 from swinviz.cli.common import output_folder
 from swinviz.cli.run_file import read_run, write_run
-from swinviz.data import ADE20K, open_dataset
+from swinviz.data import ADE20K, open_parts
 from swinviz.devices import PRECISIONS, parse_device
 from swinviz.evaluation import evaluate, evaluate_photos
 from swinviz.presets import PRESETS, Preset, build
@@ -53,6 +53,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="DIR",
         help="for photos: what holds camvid/, stanford/ and labelmefacade/, each with train/ and val/",
+    )
+    parser.add_argument(
+        "--hold-out",
+        type=float,
+        metavar="SHARE",
+        help="of the pictures, by the hash of their names, to measure with where the data has no such part: "
+        "0.1 of COCO, YOLO, Label Studio and the like, 0 of images/ and masks/",
+    )
+    parser.add_argument(
+        "--background",
+        nargs="?",
+        const="background",
+        metavar="NAME",
+        help="learn pixels that no annotated area covers as a class (background) instead of ignoring them",
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="model, states, log")
     parser.add_argument(
@@ -242,9 +256,9 @@ def _plan(arguments: argparse.Namespace) -> Task:
         if arguments.root is None:
             raise ValueError("train photos needs --root, the folder that holds the data sets.")
         return photos_task(load(arguments.model or "nano"), arguments.root, arguments.crop or 2 * UNPADDED)
-    split = _has_splits(arguments.data)
-    dataset = open_dataset(arguments.data, "training" if split else "")
-    held_out = open_dataset(arguments.data, "validation") if split else None
+    dataset, held_out = open_parts(
+        arguments.data, share=arguments.hold_out, background=arguments.background or ""
+    )
     if isinstance(dataset, ADE20K):
         preset = arguments.model or "swin-t"
 
@@ -269,11 +283,6 @@ def _start(arguments: argparse.Namespace) -> SwinUPerNet | Preset:
     return replace(
         preset, backbone=replace(preset.backbone, window_size=window, shifted=not arguments.no_shift)
     )
-
-
-def _has_splits(root: str) -> bool:
-    """True where a data set has parts to train on and to hold out; ADE20K always has."""
-    return (Path(root) / "images" / "training").is_dir() or (Path(root) / "ADEChallengeData2016").is_dir()
 
 
 def _with_changes(task: Task, arguments: argparse.Namespace, filled: Set[str]) -> Task:

@@ -15,6 +15,7 @@ from swinviz.data.labels import ADE20K_CLASSES, ADE20K_PALETTE
 from swinviz.data.opening import open_dataset
 from swinviz.data.pairs import DatasetCheck, FileDataset, LabeledImages
 from swinviz.data.scenes import SCENE_CLASSES, SCENE_PALETTE, Scenes
+from swinviz.data.splitting import hold_out, open_parts
 from swinviz.data.transforms import TrainTransform
 
 __all__ = [
@@ -33,5 +34,7 @@ __all__ = [
     "Sample",
     "Scenes",
     "TrainTransform",
+    "hold_out",
     "open_dataset",
+    "open_parts",
 ]

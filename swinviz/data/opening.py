@@ -17,7 +17,7 @@ __all__ = ["open_dataset"]
 _logger = logging.getLogger(__name__)
 
 
-def open_dataset(root: str, split: str = "", *, strict: bool = True) -> FileDataset:
+def open_dataset(root: str, split: str = "", *, background: str = "", strict: bool = True) -> FileDataset:
     """Open a data set by what its folder holds, and log what that is.
 
     Args:
@@ -26,21 +26,27 @@ def open_dataset(root: str, split: str = "", *, strict: bool = True) -> FileData
             file (.json, .xml) in it.
         split: its part, `training` or `validation` in every format; by default ADE20K's validation, training
             of YOLO and Cityscapes, and all of the others.
+        background: name of a class for pixels that no annotated area covers, which are ignored without it.
         strict: refuse a data set with something wrong at once; False leaves that to `check`.
 
     Raises:
-        DatasetError: the folder holds none of these, or what it holds is damaged.
+        DatasetError: the folder holds none of these, what it holds is damaged, or it has masks and no areas
+            around which there could be a background.
         MissingPackageError: a package that the format needs is not installed.
     """
-    dataset = _open(Path(root), split, strict=strict)
+    dataset = _open(Path(root), split, background, strict=strict)
     _logger.info("%s: %s", root, dataset.recognized)
     return dataset
 
 
-def _open(folder: Path, split: str, *, strict: bool) -> FileDataset:
+def _open(folder: Path, split: str, background: str, *, strict: bool) -> FileDataset:
     annotated = recognize(folder, split)
     if annotated is not None:
-        return AnnotatedImages(annotated, strict=strict)
+        return AnnotatedImages(annotated, background=background, strict=strict)
+    if background:
+        raise DatasetError(
+            f"{folder} has no annotated areas around which there is a background: leave it out."
+        )
     for candidate in (folder, folder / "ADEChallengeData2016"):
         if (candidate / "annotations").is_dir():
             if split not in ("", "training", "validation"):

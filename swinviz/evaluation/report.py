@@ -80,7 +80,9 @@ class Report:
     ) -> Report:
         """Report what was measured."""
         return cls(
-            dataset=" ".join([type(dataset).__name__, str(getattr(dataset, "split", ""))]).strip(),
+            dataset=" ".join(
+                [getattr(dataset, "title", type(dataset).__name__), str(getattr(dataset, "split", ""))]
+            ).strip(),
             classes=tuple(dataset.classes),
             counts=measured.counts,
             images=tuple(measured.images),

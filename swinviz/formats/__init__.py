@@ -10,7 +10,7 @@ by what it holds, and there is one module a format: COCO, YOLO, VOC, Cityscapes,
 
 from swinviz.formats.common import Annotated, AnnotatedSet, FormatWriter, LabeledPicture
 from swinviz.formats.outlines import Polygon, fill, outline
-from swinviz.formats.recognize import recognize
+from swinviz.formats.recognize import has_parts, recognize
 from swinviz.formats.writers import FORMAT_NAMES, labeled_picture, open_writer
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "LabeledPicture",
     "Polygon",
     "fill",
+    "has_parts",
     "labeled_picture",
     "open_writer",
     "outline",

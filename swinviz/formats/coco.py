@@ -189,6 +189,7 @@ def read_coco(path: Path, root: Path, content: Any = None) -> AnnotatedSet:
         _palette(categories),
         tuple(pictures),
         tuple(problems),
+        drawn=True,
     )
 
 

@@ -131,6 +131,7 @@ class AnnotatedSet:
         palette: one RGB color a class.
         pictures: the pictures whose files are there.
         problems: one sentence for each thing that is wrong.
+        drawn: whether areas are drawn, so that pixels without a label are those that no area covers.
     """
 
     recognized: str
@@ -138,6 +139,7 @@ class AnnotatedSet:
     palette: tuple[Color, ...]
     pictures: tuple[Annotated, ...]
     problems: tuple[str, ...] = ()
+    drawn: bool = False
 
 
 def same_size(said: tuple[int, int], shown: tuple[int, int]) -> None:

@@ -136,7 +136,7 @@ def read_cvat(path: Path) -> AnnotatedSet:
     made_up = distinct_palette(len(listed))
     palette = tuple(_color(color) or other for (_, color), other in zip(listed, made_up, strict=True))
     said = f"CVAT for images ({len(pictures)} pictures, {len(listed)} labels)"
-    return AnnotatedSet(said, tuple(labels), palette, tuple(pictures), tuple(problems))
+    return AnnotatedSet(said, tuple(labels), palette, tuple(pictures), tuple(problems), drawn=True)
 
 
 def _child(element: ElementTree.Element, tag: str) -> str:

@@ -139,7 +139,7 @@ def read_geojson(root: Path) -> AnnotatedSet:
         for image, name, shapes in read
     )
     said = f"GeoJSON polygons in pixels ({len(pictures)} pictures, {len(names)} classes)"
-    return AnnotatedSet(said, names, palette, pictures, tuple(problems))
+    return AnnotatedSet(said, names, palette, pictures, tuple(problems), drawn=True)
 
 
 def _image(content: Mapping[str, Any]) -> object:

@@ -170,7 +170,7 @@ def read_label_studio(path: Path, content: Any = None) -> AnnotatedSet:
             for image, name, regions in found
         )
     said = f"Label Studio ({path.name}: {len(pictures)} pictures, {len(classes)} labels)"
-    return AnnotatedSet(said, classes, palette, pictures, tuple(problems))
+    return AnnotatedSet(said, classes, palette, pictures, tuple(problems), drawn=True)
 
 
 def _file(address: str) -> str:

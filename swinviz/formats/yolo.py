@@ -91,17 +91,7 @@ def read_yolo(root: Path, split: str = "") -> AnnotatedSet:
         DatasetError: no pictures, or data.yaml is damaged.
         MissingPackageError: PyYAML is not installed.
     """
-    described = next((root / name for name in ("data.yaml", "data.yml") if (root / name).is_file()), None)
-    content: Mapping[str, Any] = {}
-    if described is not None:
-        yaml, text = _require_yaml(), read_text(described)
-        try:
-            content = yaml.safe_load(text)
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
-            reason = " ".join(str(error).split())[:120]
-            raise DatasetError(f"{described.name!r} is damaged ({reason}): export it again.") from error
-        if not isinstance(content, Mapping):
-            raise DatasetError(f"{described.name!r} says nothing of a data set: export it again.")
+    content = _description(root)
     with damaged("data.yaml"):
         folder = _images(root, content, split)
         names = content.get("names")
@@ -127,7 +117,36 @@ def read_yolo(root: Path, split: str = "") -> AnnotatedSet:
             continue
         pictures.append(Annotated(path, name, partial(draw, shapes)))
     said = f"YOLO segmentation ({len(pictures)} pictures, {len(classes)} classes)"
-    return AnnotatedSet(said, classes, distinct_palette(len(classes)), tuple(pictures), tuple(problems))
+    palette = distinct_palette(len(classes))
+    return AnnotatedSet(said, classes, palette, tuple(pictures), tuple(problems), drawn=True)
+
+
+def has_parts(root: Path) -> bool:
+    """True where the pictures to measure with are others than those to train on.
+
+    Raises:
+        DatasetError: no pictures, or data.yaml is damaged.
+        MissingPackageError: PyYAML is not installed.
+    """
+    content = _description(root)
+    with damaged("data.yaml"):
+        return _images(root, content, "training") != _images(root, content, "validation")
+
+
+def _description(root: Path) -> Mapping[str, Any]:
+    """Content of data.yaml, empty where there is none."""
+    described = next((root / name for name in ("data.yaml", "data.yml") if (root / name).is_file()), None)
+    if described is None:
+        return {}
+    yaml, text = _require_yaml(), read_text(described)
+    try:
+        content = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise DatasetError(f"{described.name!r} is damaged ({reason}): export it again.") from error
+    if not isinstance(content, Mapping):
+        raise DatasetError(f"{described.name!r} says nothing of a data set: export it again.")
+    return content
 
 
 def _images(root: Path, content: Mapping[str, Any], split: str) -> Path:
