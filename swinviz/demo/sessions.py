@@ -16,14 +16,15 @@ from starlette.responses import PlainTextResponse, Response
 from swinviz.demo.refusal import OUT_OF_MEMORY
 from swinviz.demo.security import BusyError, ComputeSlots, may_enter
 from swinviz.errors import SwinvizError
-from swinviz.explorer import Session, handle
+from swinviz.explorer import MAX_PICTURE_BYTES, Session, handle
 
 __all__ = ["EXPLORE_PATH", "Sessions", "explore_endpoint"]
 
 EXPLORE_PATH = "/swinviz/explore/{ticket}"
 """Path of an open picture; its ticket cannot be guessed."""
 
-_MAX_REQUEST = 2**16  # bytes; the explorer's requests are a name and a few numbers
+_MAX_REQUEST = MAX_PICTURE_BYTES * 4 // 3 + 2**16
+"""Bytes of a request: a name and a few numbers, or a second picture in base64."""
 
 
 class Sessions:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from swinviz.errors import SwinvizError
+from swinviz.explorer.features import MAX_PICTURE_BYTES
 from swinviz.explorer.html import save_html
 from swinviz.explorer.requests import handle
 from swinviz.explorer.scripts import STATIC, script, style
@@ -15,7 +16,7 @@ from swinviz.segmenter import SwinUPerNet
 if TYPE_CHECKING:
     from swinviz.explorer.widget import Explorer
 
-__all__ = ["STATIC", "Session", "explore", "handle", "save_html", "script", "style"]
+__all__ = ["MAX_PICTURE_BYTES", "STATIC", "Session", "explore", "handle", "save_html", "script", "style"]
 
 
 def explore(

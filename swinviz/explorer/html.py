@@ -60,8 +60,10 @@ def save_html(
 
     In this order, as far as there is room: the segmentations under each edit; the timelines and decisions of
     a coarse grid of queries; the patterns of the blocks, from the deepest to the first, because the first
-    stage's are the largest and look the least far; and in the same order the content patterns, for the
-    decomposition into content, position and mask. What was left out, the file says itself.
+    stage's are the largest and look the least far; the principal components of all blocks as colors; the
+    token vectors of the last blocks of the two last stages; and in the same order as the patterns the content
+    patterns, for the decomposition into content, position and mask, and the other blocks' token vectors. What
+    was left out, the file says itself.
 
     Args:
         session: the model and image.
@@ -77,19 +79,29 @@ def save_html(
     """
     answers = _Answers()
     answers.put("segmentation", handle(session, "segmentation"))
-    everything_left_out = OfflineContents(WHOLE_MODEL, list(session.geometries), list(session.geometries), 1)
+    blocks = list(session.geometries)
+    everything_left_out = OfflineContents(WHOLE_MODEL, blocks, blocks, 1, blocks, True)
     page = _page(
         session, state, answers.messages | {"manifest": _encode(manifest(session, everything_left_out))}
     )
     answers.room = budget - len(page.encode()) - _SLACK
     if answers.room < 0:
         raise ValueError(f"the picture alone needs more than the budget of {budget} bytes: raise budget=.")
-    deepest_first = list(reversed(session.geometries))
+    deepest_first = blocks[::-1]
+    ends = [key for key in deepest_first if BlockId(key.stage, key.block + 1) not in session.geometries][:2]
+
+    def left_out(name: str, wanted: list[BlockId]) -> list[BlockId]:
+        return [key for key in wanted if not _keep(answers, session, name, stage=key[0], block=key[1])]
+
+    edits = [name for name in WHOLE_MODEL if _keep(answers, session, "segmentation", edits=name)]
+    every = _keep_timelines(answers, session)
+    no_patterns = left_out("block", deepest_first)
+    components = _keep_components(answers, session)
+    no_features = left_out("features", ends)
+    no_content = left_out("content", deepest_first)
+    no_features += left_out("features", [key for key in deepest_first if key not in ends])
     contents = OfflineContents(
-        edits=[name for name in WHOLE_MODEL if _keep(answers, session, "segmentation", edits=name)],
-        timeline_every=_keep_timelines(answers, session),
-        no_patterns=[key for key in deepest_first if not _keep_block(answers, session, "block", key)][::-1],
-        no_content=[key for key in deepest_first if not _keep_block(answers, session, "content", key)][::-1],
+        edits, sorted(no_patterns), sorted(no_content), every, sorted(no_features), components
     )
     answers.put("manifest", manifest(session, contents))
     with replacing(path) as temporary:
@@ -123,8 +135,12 @@ def _keep(answers: _Answers, session: Session, name: str, **arguments: int | str
     return answers.put_if_room({_key(name, **arguments): handle(session, name, arguments)})
 
 
-def _keep_block(answers: _Answers, session: Session, name: str, block: BlockId) -> bool:
-    return _keep(answers, session, name, stage=block[0], block=block[1])
+def _keep_components(answers: _Answers, session: Session) -> bool:
+    """Add the colors of all blocks, or none; return whether they are there."""
+    asked = [{"stage": stage, "block": block} for stage, block in session.geometries]
+    return answers.put_if_room(
+        {_key("components", **each): handle(session, "components", each) for each in asked}
+    )
 
 
 def _keep_timelines(answers: _Answers, session: Session) -> int:

@@ -7,11 +7,14 @@ decomposition  one query's content, position and unmasked patterns
 content        one block's content patterns in a byte a value, from which an offline file decomposes a query
 timeline       what a query can see, or is made of, after each block
 decision       what each level and pooling scale adds to the logit of a pixel's class
+second         a second picture to compare with, opened (features.py has this and the next two)
+features       one block's token vectors, from which the page takes cosines: what looks like the query
+components     one block's token vectors as colors, by their principal components
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,9 +26,10 @@ from torch import Tensor
 
 from swinviz.attention import AttentionDecomposition, bias_table_image, reachable_pixels, rollout_from
 from swinviz.attention.tokens import token_positions
+from swinviz.explorer.arguments import Arguments, block_of, edits_of, pixel_of
+from swinviz.explorer.features import components, features, open_second
 from swinviz.explorer.session import Session
 from swinviz.explorer.wire_format import Fixed, fixed_point, pack, quantize_logs, quantize_rows
-from swinviz.interventions.named import EditNames, parse_edits
 from swinviz.model.geometry import WindowGeometry
 from swinviz.model.hooks import BlockId
 
@@ -34,7 +38,9 @@ __all__ = ["OfflineContents", "handle", "manifest"]
 _CONTENT_SPAN = 12.0
 """Nats below a row's largest content probability that are still told apart: down to 6 in a million."""
 
-Arguments = Mapping[str, Any]
+ANALYSES = ("features", "components")
+"""Requests that not every host can answer; a manifest lists those that its host can."""
+
 Arrays = dict[str, NDArray[Any] | Fixed]
 
 
@@ -66,12 +72,16 @@ class OfflineContents:
         no_patterns: (stage, block) of the blocks whose patterns it does not hold.
         no_content: (stage, block) of the blocks whose content patterns it does not hold.
         timeline_every: grid, in pixels, of the queries whose timelines and decisions it holds; 0 for none.
+        no_features: (stage, block) of the blocks whose token vectors it does not hold.
+        components: whether it holds the principal components of all blocks.
     """
 
     edits: Sequence[str] = ()
     no_patterns: Sequence[BlockId] = ()
     no_content: Sequence[BlockId] = ()
     timeline_every: int = 0
+    no_features: Sequence[BlockId] = ()
+    components: bool = False
 
 
 def manifest(session: Session, offline: OfflineContents | None = None) -> bytes:
@@ -91,6 +101,7 @@ def manifest(session: Session, offline: OfflineContents | None = None) -> bytes:
         "classes": config.classes,
         "palette": config.palette,
         "offline": None if offline is None else asdict(offline),
+        "analyses": ANALYSES if offline is None else _kept_analyses(session, offline),
         "blocks": [
             {
                 "stage": stage,
@@ -104,8 +115,16 @@ def manifest(session: Session, offline: OfflineContents | None = None) -> bytes:
     return pack(header, {"image": session.image})
 
 
+def _kept_analyses(session: Session, offline: OfflineContents) -> list[str]:
+    kept = {
+        "features": len(offline.no_features) < len(session.geometries),
+        "components": offline.components,
+    }
+    return [name for name in ANALYSES if kept[name]]
+
+
 def _segmentation(session: Session, arguments: Arguments) -> bytes:
-    edits = _edits_of(session, arguments)
+    edits = edits_of(session, arguments)
     run = session.run(edits)
     header: dict[str, Any] = {"kind": "segmentation"}
     if edits:
@@ -116,7 +135,7 @@ def _segmentation(session: Session, arguments: Arguments) -> bytes:
 
 
 def _block(session: Session, arguments: Arguments) -> bytes:
-    key, edits = _block_of(session, arguments), _edits_of(session, arguments)
+    key, edits = block_of(session, arguments), edits_of(session, arguments)
     pattern = session.pattern(key, edits)[0]  # nW nH N N
     geometry = session.run(edits).inputs[key].geometry
     rows = quantize_rows(pattern.numpy())
@@ -140,9 +159,9 @@ def _distances(pattern: Tensor, geometry: WindowGeometry) -> Tensor:
 
 
 def _decomposition(session: Session, arguments: Arguments) -> bytes:
-    key = _block_of(session, arguments)
+    key = block_of(session, arguments)
     found = session.decomposition(key)
-    window, query = found.geometry.locate(*_pixel_of(session, arguments))
+    window, query = found.geometry.locate(*pixel_of(session, arguments))
     arrays: Arrays = {
         name: np.ascontiguousarray(getattr(found, name)[0, window, :, query].numpy())  # nH N
         for name in ("content", "unmasked")
@@ -153,7 +172,7 @@ def _decomposition(session: Session, arguments: Arguments) -> bytes:
 
 
 def _content(session: Session, arguments: Arguments) -> bytes:
-    found = session.decomposition(_block_of(session, arguments))
+    found = session.decomposition(block_of(session, arguments))
     header = {"kind": "content", "span": _CONTENT_SPAN, "divergence": _divergences(found)}
     return pack(header, {"levels": quantize_logs(found.content[0].numpy(), _CONTENT_SPAN)})  # nW nH N N
 
@@ -164,7 +183,7 @@ def _divergences(found: AttentionDecomposition) -> dict[str, list[float]]:
 
 
 def _timeline(session: Session, arguments: Arguments) -> bytes:
-    (y, x), edits = _pixel_of(session, arguments), _edits_of(session, arguments)
+    (y, x), edits = pixel_of(session, arguments), edits_of(session, arguments)
     kind = arguments.get("kind")
     if kind == "reach":
         if "no_mask" in edits:
@@ -198,37 +217,10 @@ def _as_wide_as(shares: Tensor) -> float:
 
 
 def _decision(session: Session, arguments: Arguments) -> bytes:
-    (y, x), edits = _pixel_of(session, arguments), _edits_of(session, arguments)
+    (y, x), edits = pixel_of(session, arguments), edits_of(session, arguments)
     found = session.decision((y, x), edits)
     confidence = float(session.run(edits).confidence[y, x])
     return pack({"kind": "decision", "y": y, "x": x, "confidence": confidence, **asdict(found)}, {})
-
-
-def _block_of(session: Session, arguments: Arguments) -> BlockId:
-    key = BlockId(_whole(arguments, "stage"), _whole(arguments, "block"))
-    if key not in session.geometries:
-        depths = session.model.config.backbone.depths
-        raise ValueError(f"there is no block {key[1]} in a stage {key[0]}: the depths are {depths}.")
-    return key
-
-
-def _pixel_of(session: Session, arguments: Arguments) -> tuple[int, int]:
-    y, x = _whole(arguments, "y"), _whole(arguments, "x")
-    height, width = session.size
-    if not (0 <= y < height and 0 <= x < width):
-        raise ValueError(f"pixel (y={y}, x={x}) is outside the {height}x{width} image.")
-    return y, x
-
-
-def _edits_of(session: Session, arguments: Arguments) -> EditNames:
-    return parse_edits(str(arguments.get("edits", "")), session.model.config.backbone)
-
-
-def _whole(arguments: Arguments, name: str) -> int:
-    value = arguments.get(name)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"argument {name!r} is {value!r}: give a whole number.")
-    return value
 
 
 _HANDLERS: dict[str, Callable[[Session, Arguments], bytes]] = {
@@ -239,4 +231,7 @@ _HANDLERS: dict[str, Callable[[Session, Arguments], bytes]] = {
     "content": _content,
     "timeline": _timeline,
     "decision": _decision,
+    "second": open_second,
+    "features": features,
+    "components": components,
 }

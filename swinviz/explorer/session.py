@@ -7,6 +7,7 @@ quickly, and a large model's patterns never lie in memory together.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ from torch import Tensor
 
 from swinviz.attention import AttentionDecomposition, block_geometries, decompose_attention
 from swinviz.attribution import DecoderAttribution, LogitAttribution
+from swinviz.features import TokenMap
 from swinviz.images import ImageLike, keep_ratio_size, normalize, read_image, resize
 from swinviz.interventions.named import EditNames, named_edits
 from swinviz.model.geometry import WindowGeometry
@@ -32,6 +34,9 @@ __all__ = ["Run", "Session"]
 
 _KEPT = 3
 """Runs, decompositions and mean patterns remembered: the unedited ones and those of the edits tried last."""
+
+_SECONDS = 2
+"""Second pictures that stay open: two views of one session may each have one."""
 
 Value = TypeVar("Value")
 
@@ -87,10 +92,12 @@ class Session:
         self.model = model
         self.title = title
         self.picture = picture or (Path(image).name if isinstance(image, str | Path) else "")
+        self._scale = scale
         pixels = read_image(image)
         size = keep_ratio_size(pixels.shape[:2], scale or model.config.scale)
         self.image = pixels if size == pixels.shape[:2] else resize(pixels, size)
         self._remembered: OrderedDict[tuple[str, object], object] = OrderedDict()
+        self._seconds: OrderedDict[str, Session] = OrderedDict()
         self._lock = threading.RLock()
 
     @property
@@ -110,6 +117,46 @@ class Session:
     def pattern(self, key: BlockId, edits: EditNames = ()) -> Tensor:
         """Compute one block's attention probabilities: (1, nW, nH, N, N) float32 on the CPU."""
         return self._run_block(key, edits, "pattern")["pattern"]
+
+    def tokens(self, key: BlockId, edits: EditNames = ()) -> TokenMap:
+        """Compute the vectors of the tokens after a block (resid_post): (1, H, W, C) float32 on the CPU."""
+        inputs = self.run(edits).inputs[key]
+        with torch.inference_mode(), edit(self.model, named_edits(edits)):
+            after = self.module(key)(inputs.x, inputs.geometry)
+        return TokenMap(after.float().cpu(), inputs.geometry.stride, BlockId(*key).hook("resid_post"))
+
+    def open_second(self, image: ImageLike, picture: str) -> str:
+        """Open a second picture, to compare this one with.
+
+        Args:
+            image: path, file, PIL image, or array (H, W, 3) of uint8.
+            picture: what the viewer calls it.
+
+        Returns:
+            The key that `second` knows it by.
+
+        Raises:
+            ImageError: the image cannot be read; the message says why.
+        """
+        other = Session(self.model, image, scale=self._scale, title=self.title, picture=picture)
+        key = hashlib.sha256(other.image.tobytes()).hexdigest()[:16]
+        with self._lock:
+            self._seconds.setdefault(key, other)
+            self._seconds.move_to_end(key)
+            while len(self._seconds) > _SECONDS:
+                self._seconds.popitem(last=False)
+        return key
+
+    def second(self, key: str) -> Session:
+        """Find a second picture that was opened beside this one.
+
+        Raises:
+            ValueError: it is no longer open.
+        """
+        with self._lock:
+            if key not in self._seconds:
+                raise ValueError("the second picture is no longer open: choose it again.")
+            return self._seconds[key]
 
     def decomposition(self, key: BlockId) -> AttentionDecomposition:
         """Decompose one block's pattern into content, position and mask."""

@@ -16,7 +16,16 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors import numpy as tensors
 
-__all__ = ["Fixed", "Rows", "fixed_point", "pack", "quantize_logs", "quantize_rows", "unpack"]
+__all__ = [
+    "Fixed",
+    "Rows",
+    "fixed_point",
+    "pack",
+    "quantize_logs",
+    "quantize_rows",
+    "quantize_vectors",
+    "unpack",
+]
 
 _TYPES = ("uint8", "uint16", "int32", "float32")
 
@@ -36,11 +45,11 @@ class Fixed:
 
 @dataclass(frozen=True)
 class Rows:
-    """Attention rows as bytes: row i is `levels[i] * peaks[i] / 255`.
+    """Attention rows as bytes: row i is `levels[i] * peaks[i] / 255`; or vectors, see `quantize_vectors`.
 
     Attributes:
         levels: (..., N) uint8; 255 is the row's largest value.
-        peaks: (...) the rows' largest values.
+        peaks: (...) the rows' largest values, for vectors the largest magnitudes.
     """
 
     levels: NDArray[np.uint8]
@@ -102,6 +111,26 @@ def quantize_logs(probabilities: NDArray[Any], span: float) -> NDArray[np.uint8]
         logs = np.log(probabilities)
     below = logs.max(axis=-1, keepdims=True) - logs
     return np.rint(255 * (1 - np.clip(below / span, 0, 1))).astype(np.uint8)
+
+
+def quantize_vectors(vectors: NDArray[Any]) -> Rows:
+    """Store vectors in a byte a value, each relative to its own largest one.
+
+    Args:
+        vectors: (..., C), of any sign.
+
+    Returns:
+        Vector i is `(levels[i] - 128) * peaks[i] / 127`. A value is off by at most 1/254 (0.4 %) of its
+        vector's largest one, plus 1/131070 of the largest of all.
+
+    >>> stored = quantize_vectors(np.array([[1.0, -0.5, 0.0]]))
+    >>> stored.levels.tolist()
+    [[255, 64, 128]]
+    """
+    peaks = fixed_point(np.abs(vectors).max(axis=-1))
+    stored = peaks.integers[..., None] * np.float32(peaks.step)
+    relative = np.divide(vectors, stored, out=np.zeros_like(vectors), where=stored > 0)
+    return Rows(np.clip(np.rint(128 + 127 * relative), 1, 255).astype(np.uint8), peaks)
 
 
 def pack(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any] | Fixed]) -> bytes:

@@ -15,7 +15,7 @@ from matplotlib import colormaps
 from PIL import Image
 from playwright.sync_api import expect
 from support import browser
-from support.explorer_host import READY, hosted, open_explorer, small_session, until
+from support.explorer_host import READY, drawn, hosted, open_explorer, small_session, until
 
 from swinviz.attention import attention_to_image
 from swinviz.explorer import Session, save_html
@@ -66,29 +66,6 @@ def hover(page: browser.Page, session: Session, y: int, x: int) -> None:
     assert box is not None
     unit = box["width"] / session.size[1]
     page.mouse.move(box["x"] + (x + 0.5) * unit, box["y"] + (y + 0.5) * unit)
-
-
-def drawn(page: browser.Page, session: Session, stride: int) -> np.ndarray:
-    """RGBA in the middle of every token of the attention layer: (H, W, 4)."""
-    height, width = session.size
-    rows, columns = -(-height // stride), -(-width // stride)
-    points = [
-        [min((row + 0.5) * stride, height - 0.5), min((column + 0.5) * stride, width - 0.5)]
-        for row in range(rows)
-        for column in range(columns)
-    ]
-    found = page.evaluate(
-        """([points, width]) => {
-            const canvas = document.querySelector(".swv-over"), scale = canvas.width / width;
-            const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
-            return points.map(([y, x]) => {
-                const at = 4 * (Math.floor(y * scale) * canvas.width + Math.floor(x * scale));
-                return [...data.subarray(at, at + 4)];
-            });
-        }""",
-        [points, width],
-    )
-    return np.array(found).reshape(rows, columns, 4)
 
 
 def expected_map(session: Session, stage: int, block: int, y: int, x: int, head: int, way: str) -> Any:
@@ -466,7 +443,13 @@ def live_swin_t() -> Iterator[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "state", ["stage=0&block=1", "stage=2&block=5&head=3", "stage=3&block=1&direction=key"]
+    "state",
+    [
+        "stage=0&block=1",
+        "stage=2&block=5&head=3",
+        "stage=3&block=1&direction=key",
+        "stage=0&block=1&direction=like&view=alike",
+    ],
 )
 def test_a_hover_over_swin_t_is_drawn_within_a_frame(tab: browser.Tab, live_swin_t: str, state: str) -> None:
     page = open_explorer(tab, f"{live_swin_t}#{state}")

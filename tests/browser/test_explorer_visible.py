@@ -74,6 +74,15 @@ def assert_in_view(page: browser.Page, size: tuple[int, int], *selectors: str) -
         assert box["bottom"] <= size[1] + 0.5, f"{selector} ends at {box['bottom']} of {size[1]}"
 
 
+def png(size: tuple[int, int]) -> bytes:
+    """A picture's file; the picture is (height, width) and like no other test's."""
+    rows, columns = np.mgrid[0 : size[0], 0 : size[1]]
+    stored = io.BytesIO()
+    picture = np.stack([3 * rows, 2 * columns, (rows * columns) % 256], axis=-1).astype(np.uint8)
+    Image.fromarray(picture).save(stored, "PNG")
+    return stored.getvalue()
+
+
 # --- one screen ---------------------------------------------------------------------------------------------
 
 
@@ -93,6 +102,8 @@ def test_picture_blocks_heads_and_shares_are_on_one_screen(
         page.get_by_role("checkbox", name="no shift").check()
         page.locator(".swv-compare").wait_for()
         assert_in_view(page, size, ".swv-picture", ".swv-compare", ".swv-compare-text", ".swv-edits")
+        page.get_by_role("tab", name="Looks like").click()
+        assert_in_view(page, size, ".swv-picture", ".swv-timeline", ".swv-tab", ".swv-alike")
 
 
 def test_on_a_phone_the_picture_stays_in_view_while_block_and_head_change(
@@ -180,8 +191,13 @@ def test_axe_finds_no_violation_in_any_panel_or_step_of_the_tour(
             assert said == [], f"{where}, {scheme}, {name}"
             assert any(each["id"] == "color-contrast" for each in found["passes"])  # axe saw the page
 
-        for panel in ("Why this pattern", "Whole model", "Heads and shares"):
+        for panel in ("Why this pattern", "Whole model", "Looks like", "Heads and shares"):
             page.get_by_role("tab", name=panel).click()
+            if panel == "Looks like":
+                page.locator("input[type=file]").set_input_files(
+                    {"name": "other.png", "mimeType": "image/png", "buffer": png((60, 90))}
+                )
+                expect(page.locator(".swv-panel:not([hidden])")).to_contain_text("the most alike token is")
             if panel == "Whole model":
                 page.locator(".swv-outcome b").wait_for()
             if panel == "Why this pattern":

@@ -50,7 +50,7 @@ def exploring() -> tuple[TestClient, str, Session]:
     ("body", "status"),
     [
         (b'{"name": "manifest"}', 200),
-        (b'{"name": "manifest", "args": {}}' + b" " * 2**16, 413),
+        (b'{"name": "manifest", "args": {}}' + b" " * 9 * 2**20, 413),
         (b"", 400),
         (b"null", 400),
         (b"[" * 9999, 400),

@@ -296,7 +296,12 @@ def test_an_offline_file_holds_every_block_and_names_no_other_machine(
     messages = _messages(path)
     header, _ = unpack(messages["manifest"])
     everything = {"edits": ["mask_padding_keys", "no_bias", "no_mask", "no_shift"], "timeline_every": 16}
-    assert header["offline"] == everything | {"no_patterns": [], "no_content": []}
+    assert header["offline"] == everything | {
+        "no_patterns": [],
+        "no_content": [],
+        "no_features": [],
+        "components": True,
+    }
     assert {"block?block=0&stage=0", "block?block=1&stage=1", "segmentation"} < set(messages)
     for name in ("mask_padding_keys", "no_bias", "no_mask", "no_shift"):
         header, _ = unpack(messages[f"segmentation?edits={name}"])

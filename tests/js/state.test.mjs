@@ -12,7 +12,8 @@ import { captionLayout, svgOf } from "../../swinviz/explorer/static/svg.js";
 import { fetchTransport, fileTransport, requestKey, widgetTransport } from "../../swinviz/explorer/static/transports.js";
 import { unpack } from "../../swinviz/explorer/static/wire_format.js";
 
-const manifest = { size: [60, 100], blocks: [{ stage: 0, block: 0, heads: 2 }, { stage: 1, block: 0, heads: 4 }] };
+const analyses = ["features", "components"];
+const manifest = { size: [60, 100], analyses, blocks: [{ stage: 0, block: 0, heads: 2 }, { stage: 1, block: 0, heads: 4 }] };
 const answer = (bytes) => ({ header: {}, arrays: { a: { data: new Uint8Array(bytes) } } });
 
 test("a permalink brings back every field", () => {
@@ -29,6 +30,12 @@ test("a permalink names the place even where it is the first block and pixel, wh
 test("edits that this model does not have are left out of a state", () => {
   const said = "edits=absent.no_bias.off-0-0-0.off-0-0-99.off-9-0-0.constructor";
   assert.deepEqual(clampState(parseState(said), manifest).edits, ["no_bias", "off-0-0-0"]);
+});
+
+test("a host that has no token vectors shows the attention instead", () => {
+  const said = "direction=like&layers=components.grid", without = { ...manifest, analyses: [] };
+  assert.deepEqual([clampState(parseState(said), manifest)].map(({ direction, layers }) => [direction, layers]), [["like", ["components", "grid"]]]);
+  assert.deepEqual([clampState(parseState(said), without)].map(({ direction, layers }) => [direction, layers]), [["query", ["grid"]]]);
 });
 
 test("an offline file's state holds one of the edits it has", () => {

@@ -19,7 +19,7 @@ from swinviz.explorer import STATIC, Session, handle, style
 from swinviz.model.config import HeadConfig, ModelConfig, SwinConfig
 from swinviz.segmenter import SwinUPerNet
 
-__all__ = ["READY", "Host", "hosted", "open_explorer", "small_model", "small_session", "until"]
+__all__ = ["READY", "Host", "drawn", "hosted", "open_explorer", "small_model", "small_session", "until"]
 
 READY = ".swinviz-explorer[data-ready='true']"
 
@@ -110,3 +110,28 @@ def open_explorer(tab: browser.Tab, address: str) -> browser.Page:
     tab.page.goto(address)
     tab.page.locator(READY).first.wait_for(timeout=30_000)
     return tab.page
+
+
+def drawn(
+    page: browser.Page, session: Session, stride: int, selector: str = ".swv-over", number: int = 0
+) -> np.ndarray:
+    """RGBA in the middle of every token of a canvas, by default the attention layer: (H, W, 4)."""
+    height, width = session.size
+    rows, columns = -(-height // stride), -(-width // stride)
+    points = [
+        [min((row + 0.5) * stride, height - 0.5), min((column + 0.5) * stride, width - 0.5)]
+        for row in range(rows)
+        for column in range(columns)
+    ]
+    found = page.evaluate(
+        """([points, width, selector, number]) => {
+            const canvas = document.querySelectorAll(selector)[number], scale = canvas.width / width;
+            const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+            return points.map(([y, x]) => {
+                const at = 4 * (Math.floor(y * scale) * canvas.width + Math.floor(x * scale));
+                return [...data.subarray(at, at + 4)];
+            });
+        }""",
+        [points, width, selector, number],
+    )
+    return np.array(found).reshape(rows, columns, 4)

@@ -3,7 +3,9 @@
 /**
  * @import {Direction} from "./rows.js"
  * @import {Layer, State, TimelineKind} from "./state.js"
+ * @import {Arguments} from "./transports.js"
  * @import {BlockInfo, Manifest, Moment, View} from "./view.js"
+ * @import {Message} from "./wire_format.js"
  * @typedef {ReturnType<typeof makeActions>} Actions
  * @typedef {object} Stage
  * @property {Manifest} manifest
@@ -12,16 +14,18 @@
  * @property {() => View} view what is drawn now
  * @property {(base: boolean) => void} changed draw in the next frame; `base`: also what lies below the attention
  * @property {() => void} announce say what is drawn
+ * @property {(name: string, args: Arguments) => Promise<Message>} ask Python, and keep nothing
  */
 
 import { FRAME_MILLISECONDS } from "./gif.js";
+import { openSecond } from "./second.js";
 import { queryBox } from "./shapes.js";
 import { LAYERS } from "./state.js";
 
 const REST_MILLISECONDS = 150;
 
 /** @param {Stage} stage */
-export function makeActions({ manifest, state, moment, view, changed, announce }) {
+export function makeActions({ manifest, state, moment, view, changed, announce, ask }) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let rest;
   /** @type {ReturnType<typeof setInterval> | undefined} */
@@ -84,6 +88,18 @@ export function makeActions({ manifest, state, moment, view, changed, announce }
     /** @param {Direction} direction */
     chooseDirection: (direction) => set({ direction }, false),
     reverse: () => set({ direction: state.direction === "query" ? "key" : "query" }, false),
+    alike: () => set({ direction: state.direction === "like" ? "query" : "like" }, false),
+    /** Compare with a second picture. @param {File} file */
+    async openSecond(file) {
+      const opening = { name: file.name, size: [0, 0], image: null };
+      moment.second = opening;
+      set({ view: "alike" });
+      const opened = await openSecond(file, ask);
+      if (moment.second !== opening) return; // another one was chosen meanwhile
+      moment.second = opened;
+      changed(true);
+      announce();
+    },
     /** @param {TimelineKind} timeline */
     chooseTimeline: (timeline) => set({ timeline }, false),
     /** @param {string} view id of the panel */

@@ -19,7 +19,7 @@ import { makeActions } from "./actions.js";
 import { cached, makeAnswers } from "./answers.js";
 import { make } from "./dom.js";
 import { listenToTerms } from "./glossary.js";
-import { listenToKeys, listenToPointer } from "./input.js";
+import { listenToDrops, listenToKeys, listenToPointer } from "./input.js";
 import { buildPage, placeholder } from "./page.js";
 import { clampState, firstState, formatState } from "./state.js";
 import { followTheme } from "./theme.js";
@@ -60,14 +60,17 @@ export async function mount(element, transport, { state: text = "", onstate = nu
   };
   const theme = followTheme(root, changed);
   /** @type {Moment} */
-  const moment = { pointer: null, resting: true, frame: null, colors: theme.colors() };
+  const moment = { pointer: null, resting: true, frame: null, second: null, colors: theme.colors() };
   const answers = makeAnswers(source, changed);
   let view = viewOf(opened, state, {}, moment);
-  const actions = makeActions({ manifest: opened, state, moment, view: () => view, changed, announce: () => page.announce() });
+  const actions = makeActions({
+    manifest: opened, state, moment, view: () => view, changed, announce: () => page.announce(), ask: transport.request,
+  });
   const page = buildPage(root, opened, actions, { view: () => view, link: () => link(formatState({ ...state, locked: true })) });
   const terms = listenToTerms(root); // before the keys: Escape closes what lies on top
   const tour = makeTour(root, page, () => view, actions);
   listenToPointer(page.over, () => view, actions);
+  if (opened.analyses.includes("features") && !opened.offline) listenToDrops(root, actions);
   listenToKeys(root, page, () => view, actions);
 
   function redraw() {
@@ -75,7 +78,7 @@ export async function mount(element, transport, { state: text = "", onstate = nu
     [frame, base] = [0, false];
     clampState(state, opened);
     moment.colors = theme.colors();
-    const found = answers.ask(requestsOf(opened, state, moment.resting));
+    const found = answers.ask(requestsOf(opened, state, moment));
     const stay = Object.fromEntries(["timeline", "rollout", "decision"].map((slot) => [slot, answers.latest(slot)]));
     view = viewOf(opened, state, { ...found, ...stay }, moment);
     page.show(view, all);

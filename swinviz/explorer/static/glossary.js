@@ -24,6 +24,10 @@ export const DEFINITIONS = {
   reach: ["reach", "Which pixels can influence a token at all, after each block: windows, shifts, masks and merging alone."],
   merging: ["merging", "Between stages, four neighboring tokens join into one, which covers twice as much in each direction."],
   bias: ["position bias", "A number added to the match of query and key that depends only on where one lies from the other."],
+  cosine: ["cosine", "How nearly two vectors point the same way: 1 the same, 0 at right angles, −1 opposite. Their lengths do not count. "
+    + "The mean of the picture's vectors is taken off first: all tokens share it, and it would make everything look alike."],
+  components: ["principal components", "The few directions in which the tokens' vectors differ most. The first three, as red, green and "
+    + "blue, paint tokens with like vectors in like colors; the colors themselves mean nothing."],
   logit: ["logit", "A class's score for a pixel, before all scores are turned into probabilities. The largest wins."],
   lateral: ["lateral", "A 1 × 1 convolution that brings a stage's map to the width of the decoder."],
   pooling: ["pyramid pooling", "Averages of the last map over the whole picture and over grids of 2 × 2, 3 × 3 and 6 × 6 fields: "

@@ -47,6 +47,29 @@ export function listenToPointer(over, view, actions) {
   over.addEventListener("pointerleave", () => actions.point(null));
 }
 
+/** A picture dropped anywhere on the viewer is the second one. @param {HTMLElement} root @param {Actions} actions */
+export function listenToDrops(root, actions) {
+  /** @param {DragEvent} event */
+  const carries = (event) => [...event.dataTransfer?.items ?? []].some(({ kind }) => kind === "file");
+  root.addEventListener("dragover", (event) => {
+    if (!carries(event)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    root.classList.add("swv-dropping");
+  });
+  root.addEventListener("dragleave", (event) => {
+    if (!root.contains(/** @type {Node | null} */ (event.relatedTarget))) root.classList.remove("swv-dropping");
+  });
+  root.addEventListener("drop", (event) => {
+    root.classList.remove("swv-dropping");
+    const file = event.dataTransfer?.files[0];
+    if (!file) return;
+    event.preventDefault();
+    event.stopPropagation();
+    actions.openSecond(file);
+  });
+}
+
 /** @type {Record<string, (actions: Actions, shift: boolean) => void>} */
 const KEY_ACTIONS = {
   "[": (actions) => actions.stepBlock(-1),
@@ -63,6 +86,8 @@ const KEY_ACTIONS = {
   b: (actions) => actions.toggleLayer("borders"),
   p: (actions) => actions.toggleLayer("padding"),
   o: (actions) => actions.toggleLayer("outlines"),
+  c: (actions) => actions.toggleLayer("components"),
+  l: (actions) => actions.alike(),
   ArrowUp: (actions, shift) => actions.moveQuery(-1, 0, shift),
   ArrowDown: (actions, shift) => actions.moveQuery(1, 0, shift),
   ArrowLeft: (actions, shift) => actions.moveQuery(0, -1, shift),

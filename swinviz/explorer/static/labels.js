@@ -45,6 +45,7 @@ export const LAYER_NAMES = {
   borders: ["Region borders", "where the shift brings together regions that may not attend to each other"],
   padding: ["Padding", "tokens beyond the image that fill up the last windows; they are attended"],
   outlines: ["Outlines", "borders between the predicted classes"],
+  components: ["PCA colors", "the first three principal components of the block's tokens as red, green and blue: like colors, like features"],
 };
 
 /** @type {Record<TimelineKind, [name: string, meaning: string]>} */
@@ -68,6 +69,7 @@ export const editName = (name) => EDIT_NAMES[name]?.[0] ?? `without head ${name.
 export const DIRECTION_NAMES = {
   query: ["What it looks at", "The keys that this token, as a query, attends to"],
   key: ["Who looks at it", "The queries that attend to this token, as a key"],
+  like: ["What looks like it", "The tokens whose vectors after this block point the same way, whatever the window"],
 };
 
 export const KEY_NAMES = [
@@ -77,7 +79,8 @@ export const KEY_NAMES = [
   [",  .", "previous, next head (before head 0: the mean of all)"],
   ["Space", "lock or free the query"],
   ["R", "swap what it looks at and who looks at it"],
-  ["G  H  B  P  O", "windows, shifted windows, region borders, padding, outlines"],
+  ["L", "what looks like it, and back"],
+  ["G  H  B  P  O  C", "windows, shifted windows, region borders, padding, outlines, PCA colors"],
   ["M", "play or stop the blocks"],
   ["Esc", "free the query, drop the region"],
   ["?", "this help"],
@@ -91,20 +94,25 @@ export function hintText({ locked, region }) {
 }
 
 /** Contents of an offline file, said in the file. @param {BlockInfo[]} blocks @param {Offline} offline */
-export function offlineText(blocks, { no_patterns, no_content, timeline_every, edits }) {
+export function offlineText(blocks, { no_patterns, no_content, no_features, components, timeline_every, edits }) {
   /** @param {string} what @param {[number, number][]} missing */
-  const lacking = (what, missing) => (missing.length
-    ? `${what} of all blocks but ${missing.map(([stage, block]) => `${stage}·${block}`).join(", ")} (stage·block)`
-    : `${what} of all ${blocks.length} blocks`);
+  const lacking = (what, missing) => {
+    if (missing.length === blocks.length) return `${what} of no block`;
+    const but = missing.map(([stage, block]) => `${stage}·${block}`).join(", ");
+    return missing.length ? `${what} of all blocks but ${but} (stage·block)` : `${what} of all ${blocks.length} blocks`;
+  };
   const held = [lacking("the patterns", no_patterns), lacking("their decomposition into content, position and mask", no_content)];
   if (timeline_every) held.push(`rollout, reach and decision of a grid of pixels ${timeline_every} px apart, of which the nearest is shown`);
+  held.push(lacking("the token vectors for what looks like it", no_features));
+  if (components) held.push("PCA colors");
   if (edits.length) held.push("the segmentation under each edit");
-  return `An offline copy. It holds ${held.join("; ")}. All else needs Python: edits together, their attention, heads silenced`
+  return `An offline copy. It holds ${held.join("; ")}. All else needs Python: a second picture, edits together, their attention, heads silenced`
     + `${timeline_every ? "" : ", rollout, reach and decision"}.`;
 }
 
 /** Value that the brightest color stands for. @param {View} view */
-export function scaleText({ frame, timeline, state, shares, peak }) {
+export function scaleText({ frame, timeline, state, shares, peak, similarity }) {
+  if (frame == null && state.direction === "like") return similarity && !("error" in similarity) ? "cosine 1" : "…";
   if (frame == null) return shares ? `${formatShare(peak)} a token` : "…";
   if (state.timeline === "reach") return "can influence";
   const { data, step } = timeline?.arrays?.peaks ?? { data: [], step: 0 };
@@ -114,7 +122,10 @@ export function scaleText({ frame, timeline, state, shares, peak }) {
 /** What a saved picture shows, in parts. @param {View} view */
 export function captionOf(view) {
   const { manifest, chosen, state, geometry } = view;
-  const what = state.region ? `region [${state.region.join(", ")}]` : `${state.direction} y ${state.y}, x ${state.x}`;
-  return [...[manifest.picture, manifest.title].filter(Boolean), `${blockName(chosen)} (${kindOf(geometry)}-MSA)`, headName(state.head, chosen.heads), what,
+  const like = state.direction === "like";
+  const place = state.region ? `region [${state.region.join(", ")}]` : `${like ? "query" : state.direction} y ${state.y}, x ${state.x}`;
+  const what = like ? ["looks like: cosine of all heads, mean vector taken off", place] : [headName(state.head, chosen.heads), place];
+  if (state.layers.includes("components")) what.push("PCA colors of the block");
+  return [...[manifest.picture, manifest.title].filter(Boolean), `${blockName(chosen)} (${kindOf(geometry)}-MSA)`, ...what,
     ...state.edits.map(editName), `brightest ${scaleText(view)}`];
 }

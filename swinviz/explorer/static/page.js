@@ -8,6 +8,7 @@
 
 import { make, note } from "./dom.js";
 import { blockName, headName, offlineText } from "./labels.js";
+import { makeAlike } from "./panels/alike.js";
 import { makeBias } from "./panels/bias.js";
 import { makeComparison } from "./panels/comparison.js";
 import { makeControls } from "./panels/controls.js";
@@ -35,7 +36,7 @@ export function buildPage(root, manifest, actions, { view, link }) {
   const picture = makePicture(manifest);
   const comparison = makeComparison(actions, state.compare);
   const readout = makeReadout();
-  const controls = makeControls(actions, state);
+  const controls = makeControls(manifest, actions, state);
   const timeline = makeTimeline(manifest, actions, picture.image);
   const saving = makeSaving(view, picture);
   const edits = makeEdits(manifest, actions, picture.over);
@@ -54,6 +55,10 @@ export function buildPage(root, manifest, actions, { view, link }) {
     },
     { id: "model", label: "Whole model", elements: map.elements, show: map.show },
   ];
+  if (manifest.analyses.includes("features")) {
+    const alike = makeAlike(manifest, actions, picture.image);
+    panels.push({ id: "alike", label: "Looks like", elements: alike.elements, show: alike.show });
+  }
   const tabs = makeTabs(panels, actions);
   const spoken = make("p", { class: "swv-hidden", "aria-live": "polite" });
   const strip = make("section", { class: "swv-strip", "aria-label": "Blocks" }, timeline.elements);

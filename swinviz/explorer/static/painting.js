@@ -26,7 +26,7 @@ export function bitmap([height, width], fill) {
   return canvas;
 }
 
-/** The picture itself. @param {Manifest} manifest */
+/** The picture itself. @param {Pick<Manifest, "size" | "image">} manifest */
 export const paintImage = ({ size, image }) => bitmap(size, (data) => {
   for (let from = 0, to = 0; from < image.length; from += 3, to += 4) {
     data[to] = image[from];

@@ -6,7 +6,7 @@
  * @typedef {{levels: StoredArray, peaks: StoredArray, bias: StoredArray, entropy: StoredArray,
  *   distance: StoredArray, heads: number, geometry: Geometry}} Block one block's patterns
  * @typedef {Map<number, Float32Array>} Shares window -> (N) attention of its positions
- * @typedef {"query" | "key"} Direction
+ * @typedef {"query" | "key" | "like"} Direction what is drawn over the picture; "like": what looks like the query
  * @typedef {{row: number, column: number, value: number, padding: boolean}} TokenShare
  */
 
@@ -55,8 +55,7 @@ export function meanRow(rows, length, head) {
 }
 
 /**
- * Attention of tokens, window by window: what they attend to (direction "query"), or who attends to them
- * ("key"). The mean over `weights`, and over all heads when head is -1.
+ * Attention of tokens, window by window: what they attend to, or who attends to them (direction "key"). The mean over `weights`, and over all heads when head is -1.
  * @param {Block} block @param {TokenWeight[]} weights @param {number} head @param {Direction} direction
  * @returns {Shares}
  */

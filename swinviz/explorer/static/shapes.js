@@ -38,11 +38,10 @@ export function extentOf({ manifest: { size, blocks }, state }) {
 }
 
 /**
- * From bottom to top: tokens in their colors, outlines of the windows, outline of the query or region.
+ * The windows that are attended, and their tokens in the attention's colors.
  * @param {View} view @param {number} scale device pixels an input pixel
  */
-export function shapesOver(view, scale) {
-  const { state, geometry, shares, weights, peak } = view;
+export function attentionShapes({ geometry, shares, weights, peak }, scale) {
   const { stride } = geometry;
   const windows = [...new Set(weights.map(({ window }) => window))];
   const boxes = windows.flatMap((window) => rectangles(geometry, window))
@@ -55,9 +54,20 @@ export function shapesOver(view, scale) {
       color: css(colorOf(COLORS.attention, value / peak), Math.round(1000 * opacityOf(value / peak)) / 1000),
     }));
   }
+  return { boxes, tokens, spread: windows.length > 1 };
+}
+
+/**
+ * From bottom to top: tokens in their colors, outlines of the windows, outline of the query or region. Where the whole
+ * picture is looked at, for what looks like the query, there are no windows.
+ * @param {View} view @param {number} scale device pixels an input pixel
+ */
+export function shapesOver(view, scale) {
+  const { state } = view;
+  const { boxes, tokens, spread } = state.direction === "like" ? { boxes: [], tokens: [], spread: true } : attentionShapes(view, scale);
   const [top, left, bottom, right] = state.region ?? queryBox(view);
   const target = toDevice(scale, top, left, bottom, right);
   // A ring around a query's token, which may be a few pixels small.
   const ring = state.region ? null : { x: target[0] + target[2] / 2, y: target[1] + target[3] / 2, radius: 0.72 * target[2] };
-  return { boxes, tokens, target, ring, spread: windows.length > 1 };
+  return { boxes, tokens, target, ring, spread };
 }

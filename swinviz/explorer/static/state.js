@@ -3,14 +3,14 @@
 /**
  * @import {Manifest} from "./view.js"
  * @typedef {"rollout" | "reach"} TimelineKind
- * @typedef {"grid" | "shifted" | "borders" | "padding" | "outlines"} Layer
+ * @typedef {"grid" | "shifted" | "borders" | "padding" | "outlines" | "components"} Layer
  * @typedef {ReturnType<typeof initialState>} State
  */
 
 import { EDIT_NAMES } from "./labels.js";
 
 /** @type {Layer[]} */
-export const LAYERS = ["grid", "shifted", "borders", "padding", "outlines"];
+export const LAYERS = ["grid", "shifted", "borders", "padding", "outlines", "components"];
 
 /** Head -1 is the mean of all heads; `region` is [top, left, bottom, right] in pixels. */
 export function initialState() {
@@ -103,9 +103,9 @@ function isEdit(name, blocks) {
 /**
  * Make a state possible for this picture, model and host: indices in range, the query on the image.
  * @param {State} state changed in place, and returned
- * @param {Pick<Manifest, "size" | "offline"> & {blocks: {stage: number, block: number, heads: number}[]}} manifest
+ * @param {Pick<Manifest, "size" | "offline" | "analyses"> & {blocks: {stage: number, block: number, heads: number}[]}} manifest
  */
-export function clampState(state, { size: [height, width], blocks, offline }) {
+export function clampState(state, { size: [height, width], blocks, offline, analyses }) {
   /** @param {number} value @param {number} low @param {number} high */
   const within = (value, low, high) => Math.max(low, Math.min(high, Math.round(value)));
   const chosen = blocks.find(({ stage, block }) => stage === state.stage && block === state.block) ?? blocks[0];
@@ -118,7 +118,8 @@ export function clampState(state, { size: [height, width], blocks, offline }) {
   // A file holds edits one at a time; with Python behind it, any of them together.
   state.edits = state.edits.filter((name) => isEdit(name, blocks));
   if (offline) state.edits = state.edits.filter((name) => offline.edits.includes(name)).slice(-1);
-  if (state.direction !== "key") state.direction = "query";
+  if (state.direction !== "key" && !(state.direction === "like" && analyses.includes("features"))) state.direction = "query";
+  if (!analyses.includes("components")) state.layers = state.layers.filter((layer) => layer !== "components");
   if (state.timeline !== "reach") state.timeline = "rollout";
   if (state.region) {
     const [top, left, bottom, right] = state.region;

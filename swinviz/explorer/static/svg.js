@@ -2,6 +2,7 @@
 
 /**
  * @import {Shapes} from "./shapes.js"
+ * @import {Similarity} from "./similarity.js"
  * @import {Colors} from "./theme.js"
  */
 
@@ -28,9 +29,10 @@ export const lineAt = (index, height, size) => [0.5 * size, height + (1.5 * inde
 /**
  * The picture as an SVG: the photograph as pixels, everything above it as shapes.
  * @param {{width: number, height: number, picture: string, shapes: Shapes, heat: number, caption: string[],
- *   colors: Pick<Colors, "page" | "veil" | "text">}} saved `picture` is a data: address
+ *   colors: Pick<Colors, "page" | "veil" | "text">, map: (Similarity & {href: string, scale: number}) | null}} saved
+ *   `picture` is a data: address, and so is the map of what looks like the query, a pixel a token
  */
-export function svgOf({ width, height, picture, shapes, heat, caption, colors }) {
+export function svgOf({ width, height, picture, map, shapes, heat, caption, colors }) {
   const { size, lines: words, height: below } = captionLayout(caption, width);
   /** @param {number[]} rectangle */
   const box = ([x, y, w, h]) => `x="${x}" y="${y}" width="${w}" height="${h}"`;
@@ -46,6 +48,8 @@ export function svgOf({ width, height, picture, shapes, heat, caption, colors })
     `<title>${escape(caption.join(", "))}</title>`,
     `<rect width="${width}" height="${height + below}" fill="${colors.page}"/>`,
     `<image width="${width}" height="${height}" href="${picture}"/>`,
+    map ? `<image width="${map.width * map.stride * map.scale}" height="${map.height * map.stride * map.scale}" opacity="${heat}" `
+      + `preserveAspectRatio="none" style="image-rendering: pixelated" href="${map.href}"/>` : "",
     shapes.spread ? "" : `<path d="M0 0h${width}v${height}h${-width}z${hole}" fill="${colors.veil}" fill-rule="evenodd"/>`,
     `<g fill-opacity="${heat}" shape-rendering="crispEdges">`,
     ...shapes.tokens.map(({ box: each, color }) => `<rect ${box(each)} fill="${color}"/>`),

@@ -7,15 +7,18 @@
  * @import {Rgb} from "./colors.js"
  * @import {Answer, Request} from "./answers.js"
  * @import {Message, Numbers, StoredArray} from "./wire_format.js"
+ * @import {SecondPicture} from "./second.js"
  * @import {State} from "./state.js"
  * @import {Colors} from "./theme.js"
  *
  * @typedef {[stage: number, block: number]} BlockKey
- * @typedef {{edits: string[], no_patterns: BlockKey[], no_content: BlockKey[], timeline_every: number}} Offline
+ * @typedef {{edits: string[], no_patterns: BlockKey[], no_content: BlockKey[], no_features: BlockKey[], components: boolean,
+ *   timeline_every: number}} Offline
  *   contents of a file with no Python behind it
  * @typedef {{stage: number, block: number, heads: number, geometry: Geometry, unshifted: Geometry}} BlockInfo
  * @typedef {{title: string, picture: string, size: number[], classes: string[], palette: Rgb[], offline: Offline | null,
- *   pool_scales: number[], blocks: BlockInfo[], image: Numbers}} Manifest
+ *   pool_scales: number[], analyses: string[], blocks: BlockInfo[], image: Numbers}} Manifest `analyses`: requests
+ *   that not every host can answer, and this one can
  *
  * @typedef {{labels: Numbers, confidence: StoredArray, flipped: number}} Segmented
  * @typedef {{window: number, query: number, divergence: Record<"content" | "position" | "mask", number[]>,
@@ -23,15 +26,16 @@
  * @typedef {{class_index: number, logit: number, confidence: number, levels: number[], constant: number, backbone: number,
  *   pooling: [scale: number, share: number][], bottleneck_constant: number, y: number, x: number}} Decision shares of the
  *   logit of a pixel's class
- * @typedef {{pointer: number[] | null, resting: boolean, frame: number | null, colors: Colors}} Moment what no
- *   permalink holds: the pixel under the mouse; whether it has not moved for a while; the block that the animation
- *   shows; the theme
+ * @typedef {{pointer: number[] | null, resting: boolean, frame: number | null, second: SecondPicture | null,
+ *   colors: Colors}} Moment what no permalink holds: the pixel under the mouse; whether it has not moved for a while;
+ *   the block that the animation shows; the second picture; the theme
  * @typedef {ReturnType<typeof viewOf>} View
  */
 
 import { decompose } from "./decompose.js";
 import { locate, makeGeometry, tokenWeights } from "./geometry.js";
 import { attentionOf, peakOf } from "./rows.js";
+import { similarityOf } from "./similarity.js";
 
 /** @param {Message} message @returns {Manifest} */
 export function readManifest({ header, arrays }) {
@@ -39,7 +43,7 @@ export function readManifest({ header, arrays }) {
   const read = ({ geometry, ...each }) => ({
     ...each, geometry: makeGeometry(geometry), unshifted: makeGeometry({ ...geometry, shift_size: 0 }),
   });
-  return { ...header, blocks: header.blocks.map(read), image: arrays.image.data };
+  return { ...header, analyses: header.analyses ?? [], blocks: header.blocks.map(read), image: arrays.image.data };
 }
 
 /** The edits under which attention is shown: in an offline file none. @param {Manifest} manifest @param {State} state */
@@ -68,10 +72,10 @@ function timelinePixel({ offline, size }, { y, x }) {
 /**
  * What must be known to show a state, by slot. Python is asked for what takes long when the pointer rests; what a
  * file holds is at hand at once.
- * @param {Manifest} manifest @param {State} state @param {boolean} resting
+ * @param {Manifest} manifest @param {State} state @param {Pick<Moment, "resting" | "second">} moment
  * @returns {Record<string, Request>}
  */
-export function requestsOf(manifest, state, resting) {
+export function requestsOf(manifest, state, { resting, second }) {
   const { stage, block, y, x, timeline: kind, view } = state;
   const { offline } = manifest;
   const edits = asArgument(attentionEdits(manifest, state));
@@ -82,6 +86,12 @@ export function requestsOf(manifest, state, resting) {
     if (offline) requests.content = ["content", { stage, block }];
     else if (resting) requests.decomposition = ["decomposition", { stage, block, y, x }];
   }
+  const there = second?.key ? { second: second.key } : null;
+  if (manifest.analyses.includes("features") && (state.direction === "like" || view === "alike")) {
+    requests.features = ["features", { stage, block, ...edits }];
+    if (there && view === "alike") requests.elsewhere = ["features", { stage, block, ...there, ...edits }];
+  }
+  if (state.layers.includes("components")) requests.components = ["components", { stage, block, ...there, ...edits }];
   if (offline ? offline.timeline_every : resting) {
     const [row, column] = timelinePixel(manifest, state);
     requests.timeline = ["timeline", { kind, y: row, x: column, ...edits }];
@@ -150,6 +160,8 @@ export function viewOf(manifest, state, answers, moment) {
     before, after, segmented: manifest.offline ? before : after ?? before, // that goes with the attention shown
     error: answers.block?.error ?? answers.before?.error ?? answers.after?.error ?? null,
     decomposition: unknown ? { error: unknown } : decompositionOf(answers, block, state),
+    similarity: similarityOf(answers.features, answers.features, weights),
+    elsewhere: similarityOf(answers.features, answers.elsewhere, weights), components: answers.components ?? null,
     timeline: answers.timeline ?? null, rollout: answers.rollout ?? null, decision: answers.decision ?? null,
     timelinePixel: manifest.offline?.timeline_every ? timelinePixel(manifest, state) : [state.y, state.x],
   };

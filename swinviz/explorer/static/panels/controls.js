@@ -3,7 +3,7 @@
 /**
  * @import {Actions} from "../actions.js"
  * @import {State} from "../state.js"
- * @import {View} from "../view.js"
+ * @import {Manifest, View} from "../view.js"
  */
 
 import { COLORS, colorOf, css, opacityOf } from "../colors.js";
@@ -21,8 +21,9 @@ function makeScale() {
   return canvas;
 }
 
-/** @param {Actions} actions @param {State} state for where the sliders begin */
-export function makeControls(actions, state) {
+/** @param {Manifest} manifest @param {Actions} actions @param {State} state for where the sliders begin */
+export function makeControls({ analyses }, actions, state) {
+  const layers = LAYERS.filter((layer) => layer !== "components" || analyses.includes(layer));
   const brightest = make("span");
   /** @param {string} label @param {"segmentation" | "heat"} name */
   const slider = (label, name) => {
@@ -32,18 +33,18 @@ export function makeControls(actions, state) {
     });
     return make("label", { class: "swv-slider" }, label, input);
   };
-  const boxes = LAYERS.map((layer) => make("input", { type: "checkbox", onchange: () => actions.toggleLayer(layer) }));
+  const boxes = layers.map((layer) => make("input", { type: "checkbox", onchange: () => actions.toggleLayer(layer) }));
   return {
     elements: [
       make("div", { class: "swv-controls" }, slider("Segmentation", "segmentation"), slider("Attention", "heat"),
         make("span", { class: "swv-legend" }, "0", makeScale(), brightest)),
-      make("div", { class: "swv-controls" }, LAYERS.map((layer, index) =>
+      make("div", { class: "swv-controls" }, layers.map((layer, index) =>
         make("label", { title: LAYER_NAMES[layer][1] }, boxes[index], LAYER_NAMES[layer][0]))),
     ],
     /** @param {View} view */
     show(view) {
       brightest.textContent = scaleText(view);
-      LAYERS.forEach((layer, index) => { boxes[index].checked = view.state.layers.includes(layer); });
+      layers.forEach((layer, index) => { boxes[index].checked = view.state.layers.includes(layer); });
     },
   };
 }

@@ -31,14 +31,17 @@ function makeLink(link) {
 }
 
 /** @param {Manifest} manifest @param {Actions} actions @param {() => string} link */
-export function makeHeader({ title, picture, size: [height, width] }, actions, link) {
+export function makeHeader({ title, picture, size: [height, width], analyses }, actions, link) {
   const help = make("dialog", { class: "swv-help", "aria-label": "Keys and terms" },
     make("h2", {}, "Keys"),
     make("dl", {}, KEY_NAMES.flatMap(([keys, meaning]) => [make("dt", {}, keys), make("dd", {}, meaning)])),
     make("p", {}, "Hover to look, click to lock, click again to free. Drag a rectangle to ask for a region."),
     make("h2", {}, "Terms"), makeDefinitions(),
     make("form", { method: "dialog" }, make("button", { class: "swv-button" }, "Close")));
-  const directions = makeChoices(DIRECTION_NAMES, (direction) => actions.chooseDirection(direction));
+  const { like, ...attention } = DIRECTION_NAMES;
+  /** @type {Partial<typeof DIRECTION_NAMES>} */
+  const names = analyses.includes("features") ? { ...attention, like } : attention;
+  const directions = makeChoices(/** @type {typeof DIRECTION_NAMES} */ (names), (direction) => actions.chooseDirection(direction));
   const tour = button("Tour", () => {}, { class: "swv-button swv-tour-button", title: "Eight short steps on this picture" });
   return {
     help, tour,

@@ -6,6 +6,7 @@
  */
 
 import { contextOf, make } from "../dom.js";
+import { drawComponents, drawSimilarity } from "../feature_painting.js";
 import { markQuery, paintImage, paintLabels, pixelDensity, strokeTwice, timelineBitmap } from "../painting.js";
 import { extentOf, shapesOver } from "../shapes.js";
 
@@ -81,6 +82,15 @@ export function makePicture(manifest) {
     context.imageSmoothingEnabled = true;
     context.drawImage(image, 0, 0, width, height);
     context.imageSmoothingEnabled = false;
+    const { components } = view;
+    if (state.layers.includes("components") && components?.arrays) {
+      context.save();
+      context.beginPath();
+      context.rect(0, 0, width, height);
+      context.clip();
+      drawComponents(context, components.arrays.colors, geometry.stride, scale);
+      context.restore();
+    }
     const divide = after ? Math.round(width * state.compare) : width;
     if (before) drawLabels(context, view, before, [0, divide], [width, height]);
     if (after) {
@@ -113,6 +123,8 @@ export function makePicture(manifest) {
         context.fillRect(...box);
       }
       context.globalAlpha = 1;
+      const { similarity } = view;
+      if (state.direction === "like" && similarity && !("error" in similarity)) drawSimilarity(context, similarity, scale, state.heat);
       if (!spread) strokeTwice(context, outline, 2 * pixelDensity());
     } else if (timeline?.arrays) {
       const [height, width] = manifest.size.map((side) => Math.round(side * scale));
@@ -149,7 +161,7 @@ function drawLabels(context, { state }, { colors, outlines }, [from, to], [width
   context.beginPath();
   context.rect(from, 0, to - from, height);
   context.clip();
-  context.globalAlpha = state.segmentation;
+  context.globalAlpha = state.layers.includes("components") ? 0 : state.segmentation; // colors over colors say nothing
   context.drawImage(colors, 0, 0, width, height);
   context.globalAlpha = 1;
   if (state.layers.includes("outlines")) context.drawImage(outlines, 0, 0, width, height);

@@ -6,6 +6,7 @@ import { make, note } from "../dom.js";
 import { locate, locationOf } from "../geometry.js";
 import { term } from "../glossary.js";
 import { formatShare, hintText } from "../labels.js";
+import { cosineAt } from "../similarity.js";
 
 /** The class of a pixel, with its confidence. @param {View} view @param {number} y @param {number} x */
 function describePixel({ segmented, manifest: { classes, size } }, y, x) {
@@ -24,10 +25,14 @@ function describeTarget(view) {
 
 /** @param {View} view */
 function underPointer(view) {
-  const { pointer, shares, geometry, state, manifest: { size } } = view;
+  const { pointer, shares, geometry, state, similarity, manifest: { size } } = view;
   if (!pointer || !(state.locked || state.region)) return "";
   const [y, x] = pointer;
   const what = y < size[0] && x < size[1] ? describePixel(view, y, x) : "padding";
+  if (state.direction === "like") {
+    const cosine = similarity && !("error" in similarity) ? cosineAt(similarity, y, x) : null;
+    return ` Under the pointer: ${cosine == null ? "no token" : `cosine ${cosine.toFixed(2)}`} on ${what}, ${Math.hypot(y - state.y, x - state.x).toFixed(0)} px away.`;
+  }
   const row = Math.floor(y / geometry.stride), column = Math.floor(x / geometry.stride);
   const onMap = row < geometry.paddedHeight && column < geometry.paddedWidth;
   const { window, position } = onMap ? locationOf(geometry, row, column) : { window: -1, position: 0 };
@@ -49,7 +54,8 @@ export function makeReadout() {
       const name = view.state.direction;
       if (role.dataset.term !== name) [role.dataset.term, role.textContent] = [name, name === "key" ? "Key" : "Query"];
       said.textContent = describeTarget(view) + underPointer(view);
-      hint.textContent = hintText(view.state);
+      const error = name === "like" && view.similarity && "error" in view.similarity ? view.similarity.error : null;
+      hint.textContent = error ?? view.components?.error ?? hintText(view.state);
     },
   };
 }

@@ -6,6 +6,7 @@
  */
 
 import { button, contextOf, download, make } from "../dom.js";
+import { similarityBitmap } from "../feature_painting.js";
 import { FRAME_MILLISECONDS, GIF_PALETTE, encodeGif, toPalette } from "../gif.js";
 import { blockName, captionOf, kindOf } from "../labels.js";
 import { timelineBitmap } from "../painting.js";
@@ -17,7 +18,7 @@ const GIF_SIDE = 480; // pixels along the longer side, at most
 /** @typedef {ReturnType<makePicture>} Picture */
 
 /** The picture's name, and what is drawn on it. @param {View} view @param {string} ending */
-const fileName = ({ state, manifest: { picture } }, ending) => `${picture.replace(/\.[^.]*$/, "") || "picture"}-attention-stage${state.stage}-block${state.block}-y${state.y}-x${state.x}.${ending}`;
+const fileName = ({ state, manifest: { picture } }, ending) => `${picture.replace(/\.[^.]*$/, "") || "picture"}-${state.direction === "like" ? "similarity" : "attention"}-stage${state.stage}-block${state.block}-y${state.y}-x${state.x}.${ending}`;
 
 /** Both canvases as one, with a caption below that says what is seen. @param {View} view @param {Picture} picture */
 function composite(view, { base, over }) {
@@ -44,6 +45,8 @@ function savePng(view, picture) {
 function saveSvg(view, { base, scale }) {
   const text = svgOf({
     width: base.width, height: base.height, picture: base.toDataURL("image/png"), shapes: shapesOver(view, scale()),
+    map: view.state.direction === "like" && view.similarity && !("error" in view.similarity)
+      ? { ...view.similarity, href: similarityBitmap(view.similarity).toDataURL("image/png"), scale: scale() } : null,
     heat: view.state.heat, caption: captionOf(view), colors: view.colors,
   });
   download(new Blob([text], { type: "image/svg+xml" }), fileName(view, "svg"));
