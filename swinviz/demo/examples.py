@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import shutil
 import tempfile
 from functools import lru_cache
 from pathlib import Path
@@ -24,16 +25,22 @@ _THUMBNAIL = (144, 96)
 
 
 @lru_cache(maxsize=1)
-def _scene_folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="swinviz-scenes-")
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="swinviz-examples-")
 
 
 def example_files() -> dict[str, Path]:
     """List picture files to try by their names."""
     folder = Path(photographs.__file__).parent
-    files = {name: folder / f"{name}.jpg" for name in _PHOTOGRAPHS}
+    files = {}
+    for (
+        name
+    ) in _PHOTOGRAPHS:  # copied, because the page hands out nothing of the folder that it is started from
+        files[name] = Path(_folder().name) / f"{name}.jpg"
+        if not files[name].exists():
+            shutil.copyfile(folder / f"{name}.jpg", files[name])
     for name, index in _SCENES.items():
-        files[name] = Path(_scene_folder().name) / f"{name}.png"
+        files[name] = Path(_folder().name) / f"{name}.png"
         if not files[name].exists():
             # Hardly compressed: it is written at every start, and read on this machine alone.
             Image.fromarray(scene(_HELD_OUT, index, _SCENE_SIZE)[0]).save(files[name], compress_level=1)

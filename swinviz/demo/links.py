@@ -31,7 +31,7 @@ class Link:
     Attributes:
         tab: one of `TABS`.
         picture: file of the picture.
-        model: a model that is on this machine, other than the one that visitors start with.
+        model: a model that is on this machine.
         left: left side of the comparison.
         right: its right side.
     """
@@ -43,13 +43,20 @@ class Link:
     right: Side | None = None
 
 
-def read_link(query: Mapping[str, str], state: DemoState) -> Link:
-    """Read an address's query, which comes from a stranger."""
+def read_link(query: Mapping[str, str], state: DemoState, *, fresh: bool = True) -> Link:
+    """Read an address's query, which comes from a stranger.
+
+    Args:
+        query: its fields.
+        state: models and pictures.
+        fresh: the page has just been opened, and shows what visitors start with: that is not named again.
+    """
     tab, model, picture = query.get("tab"), query.get("model", ""), query.get("picture", "")
+    first, start = (state.first, state.picture) if fresh else (None, None)
     return Link(
         tab=tab if tab in TABS else None,
-        picture=state.pictures.find(picture) if picture != state.picture else None,
-        model=model if model != state.first and _is_ready(model, state) else None,
+        picture=state.pictures.find(picture) if picture != start else None,
+        model=model if model != first and _is_ready(model, state) else None,
         left=_side(query.get("left", ""), state),
         right=_side(query.get("right", ""), state),
     )

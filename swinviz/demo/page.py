@@ -46,7 +46,7 @@ def build_page(state: DemoState) -> gr.Blocks:
         with gr.Tabs() as tabs:
             with gr.Tab("Image", id="image"):
                 models.knowledge_line()
-                picture, chosen = image_tab(state, page, models.active)
+                picture, chosen, viewer = image_tab(state, page, models.active)
             with gr.Tab("Attention", id="attention"):
                 attention_tab(state, page, models.active, picture, chosen)
             with gr.Tab("Live", id="live"):
@@ -67,6 +67,15 @@ def build_page(state: DemoState) -> gr.Blocks:
                 updates[0] = gr.Tabs(selected=link.tab)
             return updates
 
+        def go_back(event: gr.EventData) -> list[Any]:
+            sent = event._data if isinstance(event._data, dict) else {}  # it comes from a browser
+            fields = {str(name): str(value) for name, value in sent.items()}
+            link = read_link(fields, state, fresh=False)
+            return [gr.skip() if value is None else value for value in (link.picture, link.model, link.model)]
+
+        viewer.select(
+            go_back, None, [picture, models.menu, models.active], api_visibility="private", queue=False
+        )
         page.load(
             follow_link,
             None,

@@ -312,6 +312,27 @@ def test_the_tour_is_taken_by_keyboard_and_leaves_everything_as_it_was(
         expect(page.locator(".swinviz-explorer")).to_have_attribute("data-state", before or "")
 
 
+@pytest.mark.parametrize("name", ["desktop", "tablet"])
+@pytest.mark.parametrize("place", ["y=12&x=15", "y=80&x=110"])
+def test_the_card_of_the_tour_hides_neither_what_it_points_at_nor_the_picture(
+    name: str, place: str, chromium: browser.Browser, live: str
+) -> None:
+    with browser.open_tab(chromium, size=SIZES[name]) as tab:
+        page = open_explorer(tab, f"{live}#stage=1&block=1&{place}&locked=true")
+        page.evaluate("one.tour.open()")
+        for step in range(8):
+            expect(page.locator(".swv-tour")).to_contain_text(f"{step + 1} of 8")
+            page.locator(READY).wait_for()
+            page.wait_for_timeout(200)
+            card = box_of(page, ".swv-tour")
+            for covered in (".swv-pointed", ".swv-picture"):
+                box = box_of(page, covered)
+                across = min(card["right"], box["right"]) - max(card["left"], box["left"])
+                down = min(card["bottom"], box["bottom"]) - max(card["top"], box["top"])
+                assert across <= 0 or down <= 0, f"step {step}: {covered}"
+            page.keyboard.press("Enter")
+
+
 def test_steps_of_the_tour_move_the_real_controls(tab: browser.Tab, session: Session, live: str) -> None:
     page = open_explorer(tab, f"{live}#{PLACE}")
     page.evaluate("one.tour.open()")

@@ -49,3 +49,10 @@ def test_a_link_to_what_is_not_here_is_none(query: dict[str, str]) -> None:
 def test_what_the_page_begins_with_anyway_is_not_loaded_again() -> None:
     state = make_state()
     assert read_link({"picture": state.picture, "model": state.first}, state) == Link()
+
+
+def test_what_the_page_began_with_can_be_gone_back_to() -> None:
+    state = make_state()
+    query = {"picture": state.picture, "model": "tiny"}
+    start = state.pictures.find(state.picture)
+    assert read_link(query, state, fresh=False) == Link(picture=start, model="tiny")

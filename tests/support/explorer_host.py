@@ -108,7 +108,7 @@ def until(page: browser.Page, condition: str, argument: Any = None) -> None:
 
 def open_explorer(tab: browser.Tab, address: str) -> browser.Page:
     tab.page.goto(address)
-    tab.page.locator(READY).first.wait_for(timeout=30_000)
+    tab.page.locator(READY).first.wait_for(timeout=90_000)
     return tab.page
 
 

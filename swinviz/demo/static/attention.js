@@ -3,7 +3,7 @@ import { addressOf, viewerState, writeViewerState } from "./address.js";
 
 /** @typedef {{path: string, picture: string, size: [height: number, width: number]}} Opened */
 /** @typedef {{x: number, y: number, picture: string}} Place in shares of a picture's sides */
-/** @typedef {{root: HTMLElement, set: (fields: object) => void, close: () => void}} Explorer */
+/** @typedef {{root: HTMLElement, set: (fields: object) => void, restore: (state: string) => void, close: () => void}} Explorer */
 
 const EMPTY = "Choose a picture in the Image tab; here you then see what each of its pixels attends to.";
 
@@ -43,7 +43,8 @@ export function mount(root, _select, address) {
     // The explorer takes its colors and measures from its style sheet, so that has to be there first.
     const [explorer] = await Promise.all([import(`${address}/swinviz/explorer/explorer.js`), styled]);
     const made = await explorer.mount(root, explorer.fetchTransport(address + asked.path), {
-      state: viewerState(), onstate: writeViewerState, link: addressOf,
+      state: viewerState(), link: addressOf,
+      onstate: (/** @type {string} */ state) => writeViewerState(state, !isTouring()),
     }).catch(() => null); // it says itself, in its place, why it could not open
     if (asked !== opened) {
       made?.close();
@@ -52,6 +53,9 @@ export function mount(root, _select, address) {
     viewer = made;
     point();
   }
+
+  /** The tour goes through states of its own, and gives back the visitor's. */
+  const isTouring = () => Boolean(root.querySelector(".swv-tour")?.checkVisibility());
 
   function point() {
     if (!viewer || !opened || opened.picture !== place?.picture) return;
@@ -70,6 +74,7 @@ export function mount(root, _select, address) {
   document.head.append(style);
   new IntersectionObserver(open).observe(root);
   addEventListener("swinviz-point", open);
+  addEventListener("popstate", () => { if (!isTouring()) viewer?.restore(viewerState()); });
   return {
     /** @param {Opened | null} value */
     show(value) {

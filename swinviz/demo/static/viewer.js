@@ -9,7 +9,7 @@
  * }} Result what encoding.py makes
  * @typedef {{x: number, y: number}} Pixel
  */
-import { followTabs, openTab, writeAddress } from "./address.js";
+import { followTabs, openTab, served, writeAddress } from "./address.js";
 import { pointAttention } from "./attention.js";
 import { channel, contextOf, dataToBlob, decode, download, fit, make, pixelAt } from "./canvas.js";
 import { button, slider } from "./controls.js";
@@ -21,14 +21,15 @@ const DRAGGED = 4; // screen pixels: a pointer that moved less has clicked
 /** @type {Record<string, [across: number, down: number]>} */
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-/** @param {HTMLElement} root */
-export function mount(root) {
+/** @param {HTMLElement} root @param {(detail: Record<string, string>) => void} select asks for what an address names */
+export function mount(root, select) {
   const view = {
     result: /** @type {Result | null} */ (null), image: /** @type {ImageBitmap | null} */ (null),
     map: /** @type {LabelMap | null} */ (null), overlay: /** @type {OffscreenCanvas | null} */ (null),
     shares: /** @type {import("./labels.js").Share[]} */ ([]), dotted: /** @type {Set<number>} */ (new Set()),
     only: /** @type {number | null} */ (null), opacity: 0.6, split: 0, unsureBelow: 0,
     cursor: /** @type {Pixel | null} */ (null), pressed: /** @type {number | null} */ (null), dragging: false, turn: 0,
+    known: "", // id of the picture that was shown last
   };
   const canvas = make("canvas", { class: "sv-canvas", tabindex: "0", role: "img", "aria-label": "segmented picture" });
   const divider = make("div", { class: "sv-divider" });
@@ -63,6 +64,10 @@ export function mount(root) {
   });
   canvas.addEventListener("keydown", onKey);
   followTabs();
+  addEventListener("popstate", () => {
+    const fields = served(), { picture, model } = view.result?.link ?? {};
+    if (fields.picture && (fields.picture !== picture || fields.model !== model)) select(fields);
+  });
 
   /** @param {PointerEvent} event */
   function onMove(event) {
@@ -92,7 +97,7 @@ export function mount(root) {
   async function show(result) {
     const turn = ++view.turn;
     if (!result) {
-      Object.assign(view, { result: null, image: null });
+      Object.assign(view, { result: null, image: null, known: "none" });
       frame.dataset.state = "empty";
       legend.clear();
       note.textContent = "";
@@ -110,7 +115,17 @@ export function mount(root) {
     writeAddress(result.link);
     recount();
     frame.dataset.state = "ready";
+    if (view.known && view.known !== result.link.picture) bringIntoView();
+    view.known = result.link.picture;
     frame.dataset.turn = String(turn);
+  }
+
+  /** Who sent a picture from below sees what became of it. */
+  function bringIntoView() {
+    const { top, bottom } = stage.getBoundingClientRect();
+    if (!stage.offsetParent || (top >= 0 && bottom <= innerHeight)) return;
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    frame.scrollIntoView({ block: top < 0 ? "start" : "nearest", behavior: calm ? "auto" : "smooth" });
   }
 
   function recount() {

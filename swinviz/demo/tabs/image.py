@@ -18,7 +18,7 @@ from swinviz.devices import PRECISIONS
 __all__ = ["image_tab"]
 
 
-def image_tab(state: DemoState, page: gr.Blocks, active: gr.State) -> tuple[gr.Image, gr.State]:
+def image_tab(state: DemoState, page: gr.Blocks, active: gr.State) -> tuple[gr.Image, gr.State, gr.HTML]:
     """Lay out the tab inside the current `gr.Tab`.
 
     Args:
@@ -27,8 +27,9 @@ def image_tab(state: DemoState, page: gr.Blocks, active: gr.State) -> tuple[gr.I
         active: name of the visitor's model.
 
     Returns:
-        The visitor's picture, which the other tabs look at too, and the state that holds its id: it changes
-        when another picture was found to be readable.
+        The visitor's picture, which the other tabs look at too; the state that holds its id, which changes
+        when another picture was found to be readable; and the viewer, whose `select` event carries the
+        fields of an address that the visitor went back to.
     """
     chosen = gr.State(state.picture)
     with gr.Row(elem_classes="sv-split"):
@@ -100,4 +101,4 @@ def image_tab(state: DemoState, page: gr.Blocks, active: gr.State) -> tuple[gr.I
     page.load(begin, api_visibility="private", **settings)
     changes = [chosen.change, active.change, mode.change, precision.change]
     gr.on(changes, segment, api_name="segment", **settings)
-    return picture, chosen
+    return picture, chosen, viewer

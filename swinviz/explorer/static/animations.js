@@ -75,7 +75,7 @@ export function mask(context, view, { image }, time) {
   const { geometry, state } = view, { numWindows, windowSize, windowArea, columns, shiftSize } = geometry;
   const unit = drawRolled(context, view, image, shiftSize);
   const query = locate(geometry, state.y, state.x);
-  context.fillStyle = `rgba(44, 47, 54, ${0.88 * eased(time)})`;
+  const closed = new Path2D(); // filled at once: as single rectangles they cost a frame
   for (let window = 0; window < numWindows; window++) {
     const borders = regionBorders(geometry, window);
     if (!borders.rows.length && !borders.columns.length) continue;
@@ -84,9 +84,11 @@ export function mask(context, view, { image }, time) {
       if (regionAt(geometry, window, position) === own) continue;
       const row = Math.floor(window / columns) * windowSize + Math.floor(position / windowSize);
       const column = (window % columns) * windowSize + (position % windowSize);
-      context.fillRect(column * unit, row * unit, unit + 0.5, unit + 0.5);
+      closed.rect(column * unit, row * unit, unit + 0.5, unit + 0.5);
     }
   }
+  context.fillStyle = `rgba(44, 47, 54, ${0.88 * eased(time)})`;
+  context.fill(closed);
   drawWindows(context, geometry, unit);
 }
 
@@ -107,29 +109,26 @@ function mosaicOf(image, stride) {
   return /** @type {HTMLCanvasElement} */ (kept.get(stride));
 }
 
-/** Patch merging: four tokens move together and become one. @type {Animation} */
+/**
+ * Patch merging: four tokens move together and become one. Tokens are of one color each, so what moves are the gaps:
+ * those inside a group of four close, those around it widen.
+ * @type {Animation}
+ */
 export function merge(context, { manifest: { blocks } }, { image, scale }, time) {
   const last = blocks[blocks.length - 1].geometry, stride = last.stride / 2; // the largest tokens that are merged
   const unit = stride * scale, moved = eased(Math.min(1, 1.5 * time)), joined = Math.max(0, 3 * time - 2);
-  const [fine, coarse] = [mosaicOf(image, stride), mosaicOf(image, 2 * stride)];
-  context.fillStyle = "#15171c";
-  context.fillRect(0, 0, context.canvas.width, context.canvas.height);
+  const { width, height } = context.canvas, [fine, coarse] = [mosaicOf(image, stride), mosaicOf(image, 2 * stride)];
   context.imageSmoothingEnabled = false;
-  const gap = 0.16 * unit;
-  for (let row = 0; row < fine.height; row++) {
-    for (let column = 0; column < fine.width; column++) {
-      const [down, right] = [row % 2 ? -1 : 1, column % 2 ? -1 : 1].map((way) => way * gap * 0.5 * moved);
-      context.drawImage(fine, column, row, 1, 1, column * unit + gap / 2 + right, row * unit + gap / 2 + down, unit - gap, unit - gap);
-    }
-  }
-  if (!joined) return;
+  context.drawImage(fine, 0, 0, fine.width * unit, fine.height * unit);
   context.globalAlpha = joined;
-  for (let row = 0; row < coarse.height; row++) {
-    for (let column = 0; column < coarse.width; column++) {
-      context.drawImage(coarse, column, row, 1, 1, 2 * column * unit + gap, 2 * row * unit + gap, 2 * unit - 2 * gap, 2 * unit - 2 * gap);
-    }
-  }
+  context.drawImage(coarse, 0, 0, 2 * coarse.width * unit, 2 * coarse.height * unit);
   context.globalAlpha = 1;
+  context.fillStyle = "#15171c";
+  const gap = 0.16 * unit;
+  /** @param {number} index of a line between tokens */
+  const wide = (index) => gap * (index % 2 ? 1 - moved : 1 + moved);
+  for (let index = 0; index <= fine.width; index++) context.fillRect(index * unit - wide(index) / 2, 0, wide(index), height);
+  for (let index = 0; index <= fine.height; index++) context.fillRect(0, index * unit - wide(index) / 2, width, wide(index));
 }
 
 const MOVE = 1800, HOLD = 1400; // milliseconds
@@ -142,9 +141,12 @@ export function makePlayer(canvas, scene) {
   let frame = 0, spent = 0;
   /** @type {Animation | null} */
   let playing = null;
+  /** @type {[View | null, number]} what is drawn now */
+  let drawn = [null, 0];
   /** @param {Animation} animation @param {number} time */
   function draw(animation, time) {
     const started = performance.now(), context = contextOf(canvas), { view, ...rest } = scene();
+    drawn = [view, time];
     context.clearRect(0, 0, canvas.width, canvas.height);
     animation(context, view, rest, time);
     spent = performance.now() - started;
@@ -155,12 +157,14 @@ export function makePlayer(canvas, scene) {
       cancelAnimationFrame(frame);
       canvas.hidden = !animation;
       playing = animation;
+      drawn = [null, 0];
       if (!animation) return;
       if (window.matchMedia("(prefers-reduced-motion: reduce)").matches) { draw(animation, 1); return; }
       const began = performance.now();
       const next = () => {
         if (playing !== animation) return;
-        draw(animation, Math.min(1, ((performance.now() - began) % (MOVE + HOLD)) / MOVE));
+        const time = Math.min(1, ((performance.now() - began) % (MOVE + HOLD)) / MOVE);
+        if (time < 1 || drawn[0] !== scene().view || drawn[1] !== time) draw(animation, time); // the end stands still
         frame = requestAnimationFrame(next);
       };
       next();

@@ -105,10 +105,15 @@ export function makeTour(root, page, view, actions) {
     const { offsetWidth: width, offsetHeight: height } = card, { innerHeight, innerWidth } = window;
     let [left, top] = [(innerWidth - width) / 2, innerHeight - height - 8];
     if (side.left > frame.right) {
-      const { state, manifest: { size } } = view();
-      const onSide = Boolean(pointed?.closest(".swv-side"));
-      left = onSide ? frame.left + 16 : Math.min(side.left + 12, innerWidth - width - 8);
-      top = onSide && state.y > size[0] / 2 ? frame.top + 16 : onSide ? frame.bottom - height - 16 : side.top + 44;
+      const target = pointed?.closest(".swv-side") ? pointed.getBoundingClientRect() : null;
+      const above = (target?.top ?? 0) - height - 12, below = (target?.bottom ?? 0) + 12;
+      left = Math.min(side.left + 12, innerWidth - width - 8);
+      top = !target ? side.top + 44 : above > side.top + 36 ? above : below;
+      if (target && top + height > innerHeight - 8) { // no room there: on the picture, away from the query
+        const { state, manifest: { size } } = view();
+        left = frame.left + 16;
+        top = state.y > size[0] / 2 ? frame.top + 16 : frame.bottom - height - 16;
+      }
     }
     card.style.left = `${Math.max(8, left)}px`;
     card.style.top = `${Math.max(8, Math.min(innerHeight - height - 8, top))}px`;

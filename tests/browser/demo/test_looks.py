@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Iterator
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
@@ -34,6 +34,8 @@ from swinviz.interventions import no_shift
 pytestmark = pytest.mark.browser
 
 ALL_PIXELS = """canvas => [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data]"""
+AT_STAGE = """stage => document.querySelector("#attention .swinviz-explorer").dataset.state
+  .includes(`stage=${stage}`)"""
 TAB = "[role=tab][data-tab-id={}]"
 SIZES = ((1440, 900), (1024, 768), (390, 844))
 REFUSE_CAMERA = """name => {
@@ -140,6 +142,40 @@ def test_a_picture_and_its_legend_are_on_one_screen(
                 assert box["y"] + box["height"] <= size[1], (name, part)
 
 
+def test_on_a_phone_what_the_model_sees_is_in_view_at_first_and_after_an_upload(
+    app: Server, chromium: browser.Browser
+) -> None:
+    width, height = SIZES[2]
+    with browser.open_tab(chromium, size=SIZES[2]) as tab:
+        page = tab.page
+        page.set_default_timeout(WAIT)
+        page.goto(app.url, wait_until="domcontentloaded")
+        page.wait_for_selector(f"{VIEWER}[data-state=ready]")
+
+        def assert_in_view(*selectors: str) -> None:
+            page.wait_for_timeout(900)  # it may be scrolling there
+            for selector in selectors:
+                box = page.locator(selector).first.bounding_box()
+                assert box is not None
+                assert box["y"] >= 0, selector
+                assert box["y"] + box["height"] <= height, (selector, box)
+                assert box["x"] + box["width"] <= width, selector
+
+        assert_in_view("#viewer .sv-stage", "#viewer .sv-slider")
+        page.locator(".sv-example").last.scroll_into_view_if_needed()
+        upload(page, "good.png", file_bytes(noise((60, 80))))
+        assert_in_view("#viewer .sv-stage")
+        page.locator("#viewer canvas").scroll_into_view_if_needed()
+        page.evaluate("scrollTo(0, 0)")
+        page.locator(".overflow-menu > button").click()
+        page.locator(".overflow-dropdown").get_by_text("Compare").click()
+        page.wait_for_selector("#compare .sv-viewer[data-state=ready]")
+        page.wait_for_timeout(500)
+        page.locator("#compare .sv-changed").scroll_into_view_if_needed()
+        assert_in_view("#compare .sv-stage", "#compare .sv-changed")
+        tab.assert_clean()
+
+
 def test_choosing_a_model_that_must_be_downloaded_moves_and_clips_nothing(opened: Page) -> None:
     tabs = opened.get_by_role("tablist").first
     before = tabs.bounding_box()
@@ -206,12 +242,15 @@ def test_a_picture_that_is_reduced_says_so(opened: Page) -> None:
 def test_examples_are_buttons_with_names(opened: Page) -> None:
     for name in ("temple", "raccoon", "rocket", "street", "lake", "beach"):
         expect(opened.get_by_role("button", name=name, exact=True)).to_be_visible()
-    turn = opened.get_attribute(VIEWER, "data-turn")
-    opened.get_by_role("button", name="beach", exact=True).click()
-    opened.wait_for_function(
-        "turn => document.querySelector('#viewer .sv-viewer').dataset.turn !== turn", arg=turn, timeout=WAIT
-    )
-    assert "picture=beach" in opened.url
+    for name in ("beach", "raccoon"):  # a drawing, and a photograph out of the package
+        turn = opened.get_attribute(VIEWER, "data-turn")
+        opened.get_by_role("button", name=name, exact=True).click()
+        opened.wait_for_function(
+            "turn => document.querySelector('#viewer .sv-viewer').dataset.turn !== turn",
+            arg=turn,
+            timeout=WAIT,
+        )
+        assert f"picture={name}" in opened.url
 
 
 def test_what_the_model_does_not_know_is_striped_and_named(opened: Page) -> None:
@@ -396,6 +435,46 @@ def test_a_reload_keeps_picture_tab_and_state_and_so_does_a_copied_address(opene
     assert state is not None
     now = opened.get_attribute("#attention .swinviz-explorer", "data-state")
     assert now == state.replace("stage=2", "stage=1").replace("block=1", "block=0")
+
+
+def test_back_and_forward_go_through_pictures_tabs_and_blocks(opened: Page) -> None:
+    viewer = "#attention .swinviz-explorer[data-ready=true]"
+    note, size = opened.locator("#viewer .sv-note").first, "60 × 40 pixels"
+    upload(opened, "good.png", file_bytes(noise((40, 60))))
+    uploaded = parse_qs(urlsplit(opened.url).query)["picture"]
+    opened.wait_for_timeout(1200)  # what comes at once is one step
+    open_tab(opened, "Attention")
+    opened.wait_for_selector(viewer)
+    opened.wait_for_function("() => location.search.includes('stage=2')")
+    opened.wait_for_timeout(1200)
+    opened.locator("#attention .swv-cell").first.click()
+    opened.wait_for_function("() => location.search.includes('stage=0')")
+    box = opened.locator("#attention .swv-over").bounding_box()
+    assert box is not None
+    before = opened.evaluate("history.length")
+    for step in range(20):  # looking around is no step
+        opened.mouse.move(box["x"] + 10 + 5 * step, box["y"] + 20)
+    opened.wait_for_timeout(300)
+    assert opened.evaluate("history.length") == before
+    opened.go_back()
+    opened.wait_for_function(AT_STAGE, arg=2)
+    expect(opened.locator(TAB.format("attention"))).to_have_attribute("aria-selected", "true")
+    opened.go_back()
+    expect(opened.locator(TAB.format("image"))).to_have_attribute("aria-selected", "true")
+    expect(note).to_contain_text(size)
+    opened.go_back()
+    expect(note).not_to_contain_text(size, timeout=WAIT)
+    expect(note).to_contain_text("480 × 320 pixels", timeout=WAIT)
+    assert "picture=temple" in opened.url
+    opened.wait_for_timeout(1200)
+    opened.go_forward()
+    expect(note).to_contain_text(size, timeout=WAIT)
+    assert parse_qs(urlsplit(opened.url).query)["picture"] == uploaded
+    opened.go_forward()
+    expect(opened.locator(TAB.format("attention"))).to_have_attribute("aria-selected", "true")
+    opened.go_forward()
+    opened.wait_for_selector(viewer)
+    opened.wait_for_function(AT_STAGE, arg=0)
 
 
 def test_an_address_opens_the_comparison_it_names(opened: Page, app: Server) -> None:
