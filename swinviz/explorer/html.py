@@ -58,12 +58,12 @@ def save_html(
 ) -> list[BlockId]:
     """Write the viewer, the picture and the patterns into one file that opens with no network.
 
-    In this order, as far as there is room: the segmentations under each edit; the timelines and decisions of
-    a coarse grid of queries; the patterns of the blocks, from the deepest to the first, because the first
-    stage's are the largest and look the least far; the principal components of all blocks as colors; the
-    token vectors of the last blocks of the two last stages; and in the same order as the patterns the content
-    patterns, for the decomposition into content, position and mask, and the other blocks' token vectors. What
-    was left out, the file says itself.
+    In this order, as far as there is room: the segmentations under each edit; the timelines and decisions
+    of a coarse grid of queries; the patterns of the blocks, from the deepest to the first, because the
+    first stage's are the largest and look the least far; the principal components of all blocks as
+    colors; the answers after every block; the token vectors of the last blocks of the two last stages;
+    and in the same order as the patterns the content patterns, for the decomposition into content,
+    position and mask, and the other blocks' token vectors. What was left out, the file says itself.
 
     Args:
         session: the model and image.
@@ -80,7 +80,7 @@ def save_html(
     answers = _Answers()
     answers.put("segmentation", handle(session, "segmentation"))
     blocks = list(session.geometries)
-    everything_left_out = OfflineContents(WHOLE_MODEL, blocks, blocks, 1, blocks, True)
+    everything_left_out = OfflineContents(WHOLE_MODEL, blocks, blocks, 1, blocks, True, True)
     page = _page(
         session, state, answers.messages | {"manifest": _encode(manifest(session, everything_left_out))}
     )
@@ -97,11 +97,12 @@ def save_html(
     every = _keep_timelines(answers, session)
     no_patterns = left_out("block", deepest_first)
     components = _keep_components(answers, session)
+    lens = _keep(answers, session, "lens")
     no_features = left_out("features", ends)
     no_content = left_out("content", deepest_first)
     no_features += left_out("features", [key for key in deepest_first if key not in ends])
     contents = OfflineContents(
-        edits, sorted(no_patterns), sorted(no_content), every, sorted(no_features), components
+        edits, sorted(no_patterns), sorted(no_content), every, sorted(no_features), components, lens
     )
     answers.put("manifest", manifest(session, contents))
     with replacing(path) as temporary:
@@ -172,7 +173,8 @@ def _grid(size: tuple[int, int], every: int) -> Iterator[dict[str, int]]:
 
 def _key(name: str, **arguments: int | str) -> str:
     """The key that the script looks an answer up by (`requestKey` in transports.js)."""
-    return f"{name}?" + "&".join(f"{key}={arguments[key]}" for key in sorted(arguments))
+    query = "&".join(f"{key}={arguments[key]}" for key in sorted(arguments))
+    return f"{name}?{query}" if query else name
 
 
 def _element(key: str, message: str) -> str:

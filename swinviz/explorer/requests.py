@@ -10,6 +10,7 @@ decision       what each level and pooling scale adds to the logit of a pixel's 
 second         a second picture to compare with, opened (features.py has this and the next two)
 features       one block's token vectors, from which the page takes cosines: what looks like the query
 components     one block's token vectors as colors, by their principal components
+lens           the answer after every block, all later ones skipped (analyses.py)
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from torch import Tensor
 
 from swinviz.attention import AttentionDecomposition, bias_table_image, reachable_pixels, rollout_from
 from swinviz.attention.tokens import token_positions
+from swinviz.explorer.analyses import lens
 from swinviz.explorer.arguments import Arguments, block_of, edits_of, pixel_of
 from swinviz.explorer.features import components, features, open_second
 from swinviz.explorer.session import Session
@@ -38,7 +40,7 @@ __all__ = ["OfflineContents", "handle", "manifest"]
 _CONTENT_SPAN = 12.0
 """Nats below a row's largest content probability that are still told apart: down to 6 in a million."""
 
-ANALYSES = ("features", "components")
+ANALYSES = ("features", "components", "lens")
 """Requests that not every host can answer; a manifest lists those that its host can."""
 
 Arrays = dict[str, NDArray[Any] | Fixed]
@@ -74,6 +76,7 @@ class OfflineContents:
         timeline_every: grid, in pixels, of the queries whose timelines and decisions it holds; 0 for none.
         no_features: (stage, block) of the blocks whose token vectors it does not hold.
         components: whether it holds the principal components of all blocks.
+        lens: whether it holds the answer after every block.
     """
 
     edits: Sequence[str] = ()
@@ -82,6 +85,7 @@ class OfflineContents:
     timeline_every: int = 0
     no_features: Sequence[BlockId] = ()
     components: bool = False
+    lens: bool = False
 
 
 def manifest(session: Session, offline: OfflineContents | None = None) -> bytes:
@@ -119,6 +123,7 @@ def _kept_analyses(session: Session, offline: OfflineContents) -> list[str]:
     kept = {
         "features": len(offline.no_features) < len(session.geometries),
         "components": offline.components,
+        "lens": offline.lens,
     }
     return [name for name in ANALYSES if kept[name]]
 
@@ -234,4 +239,5 @@ _HANDLERS: dict[str, Callable[[Session, Arguments], bytes]] = {
     "second": open_second,
     "features": features,
     "components": components,
+    "lens": lens,
 }

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from swinviz.attention import AttentionDecomposition, block_geometries, decompose_attention
-from swinviz.attribution import DecoderAttribution, LogitAttribution
+from swinviz.attribution import DecoderAttribution, Lens, LogitAttribution, decoder_lens
 from swinviz.features import TokenMap
 from swinviz.images import ImageLike, keep_ratio_size, normalize, read_image, resize
 from swinviz.interventions.named import EditNames, named_edits
@@ -174,6 +174,11 @@ class Session:
             ("decoder", edits), lambda: DecoderAttribution(self.model.head, run.features, self.size)
         )
         return decoder.at(pixel, class_index=int(run.labels[pixel]))
+
+    def lens(self) -> Lens:
+        """Ask the decode head after every block, all later blocks skipped."""
+        # Of the pixel that it is asked about, the lens says more than the viewer shows.
+        return self._remember(("lens", ()), lambda: decoder_lens(self.model, self._images(), (0, 0)))
 
     def mean_patterns(self, edits: EditNames = ()) -> Captured:
         """Compute all blocks' patterns, heads averaged, as `rollout` takes them: name -> (1, nW, 1, N, N)."""

@@ -191,7 +191,7 @@ def test_axe_finds_no_violation_in_any_panel_or_step_of_the_tour(
             assert said == [], f"{where}, {scheme}, {name}"
             assert any(each["id"] == "color-contrast" for each in found["passes"])  # axe saw the page
 
-        for panel in ("Why this pattern", "Whole model", "Looks like", "Heads and shares"):
+        for panel in ("Why this pattern", "Whole model", "Looks like", "Lens", "Heads and shares"):
             page.get_by_role("tab", name=panel).click()
             if panel == "Looks like":
                 page.locator("input[type=file]").set_input_files(
@@ -200,6 +200,8 @@ def test_axe_finds_no_violation_in_any_panel_or_step_of_the_tour(
                 expect(page.locator(".swv-panel:not([hidden])")).to_contain_text("the most alike token is")
             if panel == "Whole model":
                 page.locator(".swv-outcome b").wait_for()
+            if panel == "Lens":
+                page.locator(".swv-decided").wait_for()
             if panel == "Why this pattern":
                 page.locator(".swv-decomposition figure").nth(2).wait_for()
             check(panel)

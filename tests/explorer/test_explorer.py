@@ -301,6 +301,7 @@ def test_an_offline_file_holds_every_block_and_names_no_other_machine(
         "no_content": [],
         "no_features": [],
         "components": True,
+        "lens": True,
     }
     assert {"block?block=0&stage=0", "block?block=1&stage=1", "segmentation"} < set(messages)
     for name in ("mask_padding_keys", "no_bias", "no_mask", "no_shift"):

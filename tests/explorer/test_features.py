@@ -169,7 +169,7 @@ def test_an_offline_file_says_which_vectors_it_holds(session: Session, tmp_path:
     path = tmp_path / "view.html"
     save_html(session, path)
     manifest, keys = contents_of(path)
-    assert manifest["analyses"] == ["features", "components"]
+    assert manifest["analyses"] == ["features", "components", "lens"]
     assert manifest["offline"]["no_features"] == []
     assert sum(key.startswith("features?") for key in keys) == 4
     assert sum(key.startswith("components?") for key in keys) == 4

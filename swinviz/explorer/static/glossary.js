@@ -28,6 +28,8 @@ export const DEFINITIONS = {
     + "The mean of the picture's vectors is taken off first: all tokens share it, and it would make everything look alike."],
   components: ["principal components", "The few directions in which the tokens' vectors differ most. The first three, as red, green and "
     + "blue, paint tokens with like vectors in like colors; the colors themselves mean nothing."],
+  lens: ["pixel lens", "What the model would answer if it stopped after a block: later blocks are skipped, and the decoder works with what is "
+    + "there. A pixel is decided where its class is the last one and stays."],
   logit: ["logit", "A class's score for a pixel, before all scores are turned into probabilities. The largest wins."],
   lateral: ["lateral", "A 1 × 1 convolution that brings a stage's map to the width of the decoder."],
   pooling: ["pyramid pooling", "Averages of the last map over the whole picture and over grids of 2 × 2, 3 × 3 and 6 × 6 fields: "

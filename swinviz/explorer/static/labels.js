@@ -94,7 +94,7 @@ export function hintText({ locked, region }) {
 }
 
 /** Contents of an offline file, said in the file. @param {BlockInfo[]} blocks @param {Offline} offline */
-export function offlineText(blocks, { no_patterns, no_content, no_features, components, timeline_every, edits }) {
+export function offlineText(blocks, { no_patterns, no_content, no_features, components, lens, timeline_every, edits }) {
   /** @param {string} what @param {[number, number][]} missing */
   const lacking = (what, missing) => {
     if (missing.length === blocks.length) return `${what} of no block`;
@@ -105,6 +105,7 @@ export function offlineText(blocks, { no_patterns, no_content, no_features, comp
   if (timeline_every) held.push(`rollout, reach and decision of a grid of pixels ${timeline_every} px apart, of which the nearest is shown`);
   held.push(lacking("the token vectors for what looks like it", no_features));
   if (components) held.push("PCA colors");
+  if (lens) held.push("the answers after every block");
   if (edits.length) held.push("the segmentation under each edit");
   return `An offline copy. It holds ${held.join("; ")}. All else needs Python: a second picture, edits together, their attention, heads silenced`
     + `${timeline_every ? "" : ", rollout, reach and decision"}.`;

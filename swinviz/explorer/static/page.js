@@ -16,6 +16,7 @@ import { makeDecomposition } from "./panels/decomposition.js";
 import { makeEdits } from "./panels/edits.js";
 import { makeHeader } from "./panels/header.js";
 import { makeHeads } from "./panels/heads.js";
+import { makeLensStrip } from "./panels/lens_strip.js";
 import { makeModelMap } from "./panels/model_map.js";
 import { makePicture } from "./panels/picture.js";
 import { makeReadout } from "./panels/readout.js";
@@ -58,6 +59,10 @@ export function buildPage(root, manifest, actions, { view, link }) {
   if (manifest.analyses.includes("features")) {
     const alike = makeAlike(manifest, actions, picture.image);
     panels.push({ id: "alike", label: "Looks like", elements: alike.elements, show: alike.show });
+  }
+  if (manifest.analyses.includes("lens")) {
+    const lens = makeLensStrip(manifest, actions, picture.image);
+    panels.push({ id: "lens", label: "Lens", elements: lens.elements, show: lens.show });
   }
   const tabs = makeTabs(panels, actions);
   const spoken = make("p", { class: "swv-hidden", "aria-live": "polite" });

@@ -13,7 +13,7 @@
  *
  * @typedef {[stage: number, block: number]} BlockKey
  * @typedef {{edits: string[], no_patterns: BlockKey[], no_content: BlockKey[], no_features: BlockKey[], components: boolean,
- *   timeline_every: number}} Offline
+ *   lens: boolean, timeline_every: number}} Offline
  *   contents of a file with no Python behind it
  * @typedef {{stage: number, block: number, heads: number, geometry: Geometry, unshifted: Geometry}} BlockInfo
  * @typedef {{title: string, picture: string, size: number[], classes: string[], palette: Rgb[], offline: Offline | null,
@@ -91,6 +91,7 @@ export function requestsOf(manifest, state, { resting, second }) {
     requests.features = ["features", { stage, block, ...edits }];
     if (there && view === "alike") requests.elsewhere = ["features", { stage, block, ...there, ...edits }];
   }
+  if (view === "lens" && manifest.analyses.includes("lens")) requests.lens = ["lens", {}];
   if (state.layers.includes("components")) requests.components = ["components", { stage, block, ...there, ...edits }];
   if (offline ? offline.timeline_every : resting) {
     const [row, column] = timelinePixel(manifest, state);
@@ -162,6 +163,7 @@ export function viewOf(manifest, state, answers, moment) {
     decomposition: unknown ? { error: unknown } : decompositionOf(answers, block, state),
     similarity: similarityOf(answers.features, answers.features, weights),
     elsewhere: similarityOf(answers.features, answers.elsewhere, weights), components: answers.components ?? null,
+    lens: answers.lens ?? null,
     timeline: answers.timeline ?? null, rollout: answers.rollout ?? null, decision: answers.decision ?? null,
     timelinePixel: manifest.offline?.timeline_every ? timelinePixel(manifest, state) : [state.y, state.x],
   };
