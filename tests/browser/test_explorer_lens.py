@@ -128,30 +128,27 @@ def test_thumbnails_have_the_classes_colors_where_they_lie(
     page = open_explorer(tab, f"{live}#{PLACE}")
     page.locator(".swv-decided").wait_for()
     palette = np.asarray(session.model.config.palette, dtype=float)
-    before, compared = None, 0
+    before = None
     for number, each in enumerate(answers.values()):
         pixels = drawn(page, session, 4, ".swv-lens-block canvas", number)
         labels, sure = each.argmax(axis=0), each.max(axis=0)
         rows, columns = np.mgrid[0 : labels.shape[0], 0 : labels.shape[1]]
         far = np.hypot(rows - 41 // 4, columns - 77 // 4) > 3
         image = session.image[2::4, 2::4].astype(float)
-        clear = far & (sure > 0.3) & (columns < labels.shape[1] - 1)
-        if clear.sum() > 200:  # the picture shows through at a quarter, and not sharply
-            compared += 1
-            height, width = image.shape[:2]
-            shown = pixels[:height, :width][clear[:height, :width]]
-            faint = sure[:height, :width][clear[:height, :width], None]
-            alpha = faint + 0.25 * (1 - faint)
-            color = palette[labels[:height, :width]][clear[:height, :width]]
-            under = image[clear[:height, :width]]
-            expected = (faint * color + 0.25 * (1 - faint) * under) / alpha
-            assert np.median(np.abs(shown[:, :3] - expected)) < 8
+        height, width = image.shape[:2]
+        clear = far[:height, :width]
+        faint = sure[:height, :width][clear, None]
+        color = palette[labels[:height, :width]][clear]
+        # The picture shows through at a quarter, and not sharply.
+        expected = faint * color + 0.25 * (1 - faint) * image[clear]
+        expected /= faint + 0.25 * (1 - faint)
+        off = np.abs(pixels[:height, :width, :3][clear] - expected).max(axis=1)
+        assert np.quantile(off, 0.9) < 12
         if before is not None:
             share = 100 * float((labels != before).mean())
             text = page.locator(".swv-lens-block small").nth(number).inner_text()
             assert abs(float(text.split(" · ")[-1].split(" %")[0].removeprefix("< ")) - share) < 0.6
         before = labels
-    assert compared > 2
 
 
 def test_a_block_is_chosen_from_the_strip_by_key(tab: browser.Tab, live: str) -> None:
