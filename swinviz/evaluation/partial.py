@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from swinviz.errors import SwinvizError
 from swinviz.evaluation.calibration import BINS
+from swinviz.evaluation.class_boundaries import no_boundaries
 from swinviz.evaluation.metrics import ConfusionCounts
 from swinviz.evaluation.window_borders import BORDER_BINS
 from swinviz.files import replacing
@@ -54,6 +55,7 @@ class PartialResult:
         notes: what was not done as asked, such as tiling for lack of memory.
         calibration: (3, 15), as `confidence_bins` counts.
         borders: (2, bins), right pixels and all by their distance to the first stage's window borders.
+        boundaries: (2, bins), the same by their distance to the boundaries between classes.
         model_seconds: time spent from decoded images to labels.
         seconds: time spent in all.
     """
@@ -63,6 +65,7 @@ class PartialResult:
     notes: list[str] = field(default_factory=list)
     calibration: NDArray[np.float64] = field(default_factory=lambda: np.zeros((3, BINS)))
     borders: NDArray[np.int64] = field(default_factory=lambda: np.zeros((2, BORDER_BINS), np.int64))
+    boundaries: NDArray[np.int64] = field(default_factory=no_boundaries)
     model_seconds: float = 0.0
     seconds: float = 0.0
 
@@ -73,6 +76,7 @@ class PartialResult:
         self.notes += other.notes
         self.calibration = self.calibration + other.calibration
         self.borders = self.borders + other.borders
+        self.boundaries = self.boundaries + other.boundaries
         self.model_seconds += other.model_seconds
         self.seconds += other.seconds
 
@@ -118,6 +122,7 @@ class Shards:
                 boundary=measured.counts.boundary,
                 calibration=measured.calibration,
                 borders=measured.borders,
+                boundaries=measured.boundaries,
                 header=np.array(json.dumps(header)),
             )
 
@@ -126,7 +131,7 @@ class Shards:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 header = json.loads(str(arrays["header"]))
                 counts = ConfusionCounts(arrays["confusion"], arrays["boundary"])
-                calibration, borders = arrays["calibration"], arrays["borders"]
+                distances = arrays["calibration"], arrays["borders"], arrays["boundaries"]
         except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
             raise SwinvizError(
                 f"the progress in {str(path)!r} cannot be read ({error}): remove it."
@@ -142,4 +147,4 @@ class Shards:
             for number, name, miou, aacc, iou in header["images"]
         ]
         seconds = header["model_seconds"], header["seconds"]
-        return PartialResult(counts, images, header["notes"], calibration, borders, *seconds)
+        return PartialResult(counts, images, header["notes"], *distances, *seconds)

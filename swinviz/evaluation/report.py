@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from swinviz.errors import SwinvizError
 from swinviz.evaluation.calibration import BINS, calibration_error
+from swinviz.evaluation.class_boundaries import BOUNDARY_EDGES
 from swinviz.evaluation.cost import Cost
 from swinviz.evaluation.metrics import ConfusionCounts, Metrics
 from swinviz.evaluation.partial import ImageScore, PartialResult
@@ -50,6 +51,7 @@ class Report:
         calibration: (3, 15): pixels, summed confidence and right pixels by confidence.
         borders: accuracy by the distance to the borders of the first stage's windows; None where another
             way of cutting the image moved them.
+        boundaries: accuracy by the distance to the boundaries between classes; None if not measured.
         preset: name of the model's preset; its published figures stand beside the measured ones.
         cost: speed and memory, if they were measured.
     """
@@ -66,6 +68,7 @@ class Report:
     palette: tuple[Color, ...] = ()
     calibration: NDArray[np.float64] = field(default_factory=lambda: np.zeros((3, BINS)))
     borders: BorderAccuracy | None = None
+    boundaries: BorderAccuracy | None = None
     preset: str = ""
     cost: Cost | None = None
 
@@ -93,6 +96,7 @@ class Report:
             palette=tuple(model.config.palette),
             calibration=measured.calibration,
             borders=_borders(measured, model, options),
+            boundaries=_boundaries(measured),
             environment={
                 "torch": torch.__version__,
                 "python": platform.python_version(),
@@ -192,9 +196,8 @@ class Report:
             "boundary": self.counts.boundary.tolist(),
             "palette": [list(color) for color in self.palette],
             "calibration": self.calibration.tolist(),
-            "borders": None
-            if self.borders is None
-            else [self.borders.distance.tolist(), self.borders.right.tolist(), self.borders.total.tolist()],
+            "borders": _curve(self.borders),
+            "boundaries": _curve(self.boundaries),
             "images": [
                 [image.number, image.name, _plain(image.miou), _plain(image.aacc), list(image.iou)]
                 for image in self.images
@@ -236,7 +239,8 @@ class Report:
                 ),
                 palette=tuple(tuple(color) for color in stored["palette"]),
                 calibration=np.array(stored["calibration"], np.float64),
-                borders=BorderAccuracy(*map(np.array, stored["borders"])) if stored["borders"] else None,
+                borders=_read_curve(stored["borders"]),
+                boundaries=_read_curve(stored.get("boundaries")),  # older reports have none
                 options=stored["options"],
                 notes=tuple(stored["notes"]),
                 seconds=stored["seconds"],
@@ -274,6 +278,23 @@ def _borders(measured: PartialResult, model: SwinUPerNet, options: InferenceOpti
     half = model.config.backbone.window_size * model.config.backbone.strides[0] / 2
     bins = measured.borders.shape[1]
     return BorderAccuracy((np.arange(bins) + 0.5) * half / bins, *measured.borders)
+
+
+def _boundaries(measured: PartialResult) -> BorderAccuracy | None:
+    edges = np.array([0, *BOUNDARY_EDGES])
+    if not measured.boundaries.any():
+        return None
+    return BorderAccuracy((edges[1:] + edges[:-1]) / 2, *measured.boundaries)
+
+
+def _curve(accuracy: BorderAccuracy | None) -> list[list[float]] | None:
+    if accuracy is None:
+        return None
+    return [accuracy.distance.tolist(), accuracy.right.tolist(), accuracy.total.tolist()]
+
+
+def _read_curve(stored: Any) -> BorderAccuracy | None:
+    return BorderAccuracy(*map(np.array, stored)) if stored else None
 
 
 def _in_words(options: InferenceOptions) -> str:

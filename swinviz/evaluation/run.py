@@ -21,6 +21,7 @@ from swinviz.data.dataset import IGNORE_INDEX, LabeledDataset, name_of
 from swinviz.distributed import distributed_context
 from swinviz.errors import DatasetError
 from swinviz.evaluation.calibration import confidence_bins
+from swinviz.evaluation.class_boundaries import count_near_boundaries, no_boundaries
 from swinviz.evaluation.loading import prefetched
 from swinviz.evaluation.metrics import ConfusionCounts
 from swinviz.evaluation.partial import ImageScore, PartialResult, Shards
@@ -154,6 +155,7 @@ class _Counter:
                 [f"image {name!r}: {note}" for note in result.notes],
                 confidence_bins(result.scores[known], (result.labels == truth)[known]),
                 self.borders(result.labels, truth),
+                count_near_boundaries(result.labels, truth) if self.boundary else no_boundaries(),
                 model_seconds=result.seconds,
             )
         )

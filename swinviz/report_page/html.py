@@ -69,7 +69,7 @@ def save_report_page(
         "report": report.to_dict(),
         "baseline": baseline.to_dict() if baseline else None,
         "pictures": {
-            number: {name: _address(name, content) for name, content in asdict(shown).items()}
+            number: {name: _plain(name, content) for name, content in asdict(shown).items()}
             for number, shown in (pictures or {}).items()
         },
     }
@@ -85,7 +85,10 @@ def save_report_page(
     return path
 
 
-def _address(name: str, content: bytes) -> str:
+def _plain(name: str, content: bytes | tuple[int, ...]) -> str | tuple[int, ...]:
+    """A picture as a data address; what is no picture as it is."""
+    if not isinstance(content, bytes):
+        return content
     kind = "jpeg" if name == "photo" else "png"
     return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
 

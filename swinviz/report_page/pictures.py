@@ -33,6 +33,7 @@ class Pictures:
         prediction: PNG, in the classes' colors.
         confidence: PNG, gray levels 0 to 255 for 0 to 1.
         errors: PNG, colored where the prediction is wrong, clear elsewhere.
+        predicted: classes that were predicted somewhere, by number.
     """
 
     photo: bytes
@@ -40,6 +41,7 @@ class Pictures:
     prediction: bytes
     confidence: bytes
     errors: bytes
+    predicted: tuple[int, ...] = ()
 
 
 def picture_images(
@@ -112,6 +114,7 @@ def _draw(
         prediction=_encode(palette[labels], size, nearest, "PNG"),
         confidence=_encode(np.rint(255 * scores), size, Image.Resampling.BILINEAR, "PNG"),
         errors=_encode(errors, size, nearest, "PNG"),
+        predicted=tuple(np.unique(labels).tolist()),
     )
 
 

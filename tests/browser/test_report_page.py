@@ -31,6 +31,10 @@ def opened(report: Report, tab: browser.Tab, tmp_path: Path) -> Page:
     model, dataset = tiny_model(classes=3).eval(), Stripes(6, 48)
     images = tuple(image._replace(miou=image.miou / 2 + 0.1) for image in report.images)
     pictures = picture_images(report, model, dataset, count=3, progress=False)
+    # Image 0 holds dark and bright; this says that the model saw the third class there too.
+    pictures[0] = replace(
+        picture_images(report, model, dataset, numbers=[0], progress=False)[0], predicted=(0, 2)
+    )
     path = save_report_page(
         report, tmp_path / "report.html", pictures, baseline=replace(report, images=images)
     )
@@ -71,6 +75,21 @@ def test_the_worst_image_is_shown_with_its_pictures_and_by_keyboard(opened: Page
     assert all(opened.locator(".panels img").evaluate_all("images => images.map((i) => i.naturalWidth > 0)"))
     expect(opened.locator(".panels + .legend, .legend")).to_contain_text("dark")
     expect(opened.locator("#report .columns tbody tr[aria-selected='true']")).to_be_focused()
+
+
+def test_classes_that_were_only_predicted_are_named_too(opened: Page, report: Report) -> None:
+    opened.get_by_label("name").fill("stripes_0")
+    opened.locator("#report .columns tbody tr").first.click()
+    expect(opened.locator(".legend")).to_contain_text("brighter, predicted only")
+    expect(opened.locator(".legend")).not_to_contain_text("dark, predicted only")
+
+
+def test_curves_are_drawn_by_distance_to_classes_and_to_windows(opened: Page, report: Report) -> None:
+    for title, curve in (("Class boundaries", report.boundaries), ("Window borders", report.borders)):
+        assert curve is not None
+        chart = opened.locator(".charts > div", has=opened.get_by_role("heading", name=title))
+        expect(chart.locator("polyline")).to_have_count(2)  # this report and the earlier one
+        expect(chart.locator("circle")).to_have_count(2 * int((curve.total > 0).sum()))
 
 
 def test_differences_to_the_earlier_report_are_those_of_the_figures(opened: Page, report: Report) -> None:

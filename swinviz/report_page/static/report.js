@@ -4,9 +4,10 @@
  * @typedef {{name: string, iou: number | null, accuracy: number | null, boundary_iou: number | null}} ClassRow
  * @typedef {{dataset: string, options: string, preset: string, figures: Record<string, number | null>,
  *   published: Record<string, string>, classes: ClassRow[], palette: number[][], confusion: number[][],
- *   calibration: number[][], borders: number[][] | null, images: ImageRow[],
+ *   calibration: number[][], borders: number[][] | null, boundaries: number[][] | null, images: ImageRow[],
  *   environment: Record<string, string>, notes: string[]}} Evaluation
- * @typedef {{photo: string, truth: string, prediction: string, confidence: string, errors: string}} Pictures
+ * @typedef {{photo: string, truth: string, prediction: string, confidence: string, errors: string,
+ *   predicted: number[]}} Pictures
  */
 
 /** @type {{title: string, report: Evaluation, baseline: Evaluation | null, pictures: Record<string, Pictures>}} */
@@ -121,6 +122,7 @@ const focusRow = () => /** @type {HTMLElement | null} */ (rows.querySelector('[a
 function showDetail(image) {
   const shown = pictures[image[0]];
   const classes = [...image[4]].sort((a, b) => a[1] - b[1]);
+  const invented = (shown?.predicted ?? []).filter((label) => !classes.some(([known]) => known === label));
   const panel = (/** @type {string} */ caption, /** @type {string[]} */ ...addresses) => make("figure", {},
     make("div", { class: addresses.length > 1 ? "over" : "" },
       ...addresses.map((address, index) => make("img", { src: address, alt: index ? "" : `${caption}: ${image[1]}` }))),
@@ -132,7 +134,8 @@ function showDetail(image) {
       panel("confidence, white for 1", shown.confidence))
       : make("p", { class: "soft" }, "This page keeps pictures of the worst images only."),
     make("div", { class: "legend" }, ...classes.map(([label, iou]) =>
-      make("span", {}, swatch(label), `${report.classes[label].name} ${percent(iou)}`))),
+      make("span", {}, swatch(label), `${report.classes[label].name} ${percent(iou)}`)),
+    ...invented.map((label) => make("span", { class: "soft" }, swatch(label), `${report.classes[label].name}, predicted only`))),
   );
 }
 
@@ -273,10 +276,9 @@ function trust() {
   /** @param {Evaluation} of @returns {[number, number][]} */
   const calibration = (of) => of.calibration[0].flatMap((pixels, bin) =>
     pixels > 0 ? [/** @type {[number, number]} */ ([of.calibration[1][bin] / pixels, of.calibration[2][bin] / pixels])] : []);
-  /** @param {Evaluation} of @returns {[number, number][]} */
-  const borders = (of) => (of.borders ? of.borders[0].flatMap((distance, bin) =>
-    of.borders && of.borders[2][bin] > 0
-      ? [/** @type {[number, number]} */ ([distance, of.borders[1][bin] / of.borders[2][bin]])] : []) : []);
+  /** @param {number[][] | null | undefined} counts @returns {[number, number][]} */
+  const shares = (counts) => (counts ? counts[0].flatMap((distance, bin) => (counts[2][bin] > 0
+    ? [/** @type {[number, number]} */ ([distance, counts[1][bin] / counts[2][bin]])] : [])) : []);
   const charts = [];
   if (calibration(report).length) {
     charts.push(make("div", {}, make("h2", {}, "Calibration"),
@@ -284,16 +286,22 @@ function trust() {
         model is as often right as it says; on average it is ${percent(report.figures.calibration_error)} points away.`),
       plot({ lines: lines(calibration), x: "confidence", y: "percent right", low: 0, high: 1, width: 1, diagonal: true })));
   }
-  if (borders(report).length) {
-    const values = lines(borders).flatMap(({ points }) => points.map(([, y]) => y));
+  /** @param {string} title @param {string} of @param {(report: Evaluation) => [number, number][]} points */
+  const byDistance = (title, of, points) => {
+    if (!points(report).length) return;
+    const values = lines(points).flatMap((line) => line.points.map(([, y]) => y));
     const low = Math.max(0, Math.floor(50 * Math.min(...values)) / 50 - 0.02);
     const high = Math.min(1, Math.ceil(50 * Math.max(...values)) / 50 + 0.02);
-    const width = Math.max(...borders(report).map(([x]) => x)) * 1.08;
-    charts.push(make("div", {}, make("h2", {}, "Window borders"),
-      make("p", { class: "soft" }, "Percent of pixels that are right, by their distance to the nearest border between two of the first stage's windows, in pixels of the model's input."),
-      plot({ lines: lines(borders), x: "distance in pixels", y: "percent right", low, high, width })));
-  }
-  return charts.length ? [make("div", { class: "columns" }, ...charts)] : [];
+    const width = Math.max(...points(report).map(([x]) => x)) * 1.08;
+    charts.push(make("div", {}, make("h2", {}, title),
+      make("p", { class: "soft" }, `Percent of pixels that are right, by their distance to the nearest ${of}.`),
+      plot({ lines: lines(points), x: "distance in pixels", y: "percent right", low, high, width })));
+  };
+  byDistance("Class boundaries", "true boundary between two classes, in pixels of the picture",
+    (of) => shares(of.boundaries));
+  byDistance("Window borders",
+    "border between two of the first stage's windows, in pixels of the model's input", (of) => shares(of.borders));
+  return charts.length ? [make("div", { class: "charts" }, ...charts)] : [];
 }
 
 /** @type {HTMLElement} */ (document.getElementById("report")).append(
