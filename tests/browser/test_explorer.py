@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -334,11 +335,26 @@ def test_pictures_are_saved_as_png_svg_and_gif(
             page.get_by_role("button", name=name).click()
         path = tmp_path / f"saved.{ending}"
         saved.value.save_as(path)
+        labels = session.run().labels
+        present = [k for k in np.argsort(-np.bincount(labels.ravel())) if (labels == k).mean() >= 0.005]
+        config = session.model.config
         if ending == "svg":
-            assert path.read_text().count('fill="rgba(') >= 16
+            text = path.read_text()
+            assert text.count('fill="rgba(') >= 16
+            for number in present:  # the legend: a square in the class's color, its name and share behind it
+                share = 100 * (labels == number).mean()
+                words = f"{config.classes[number]} {share:.{1 if share < 9.95 else 0}f} %"
+                color = "rgba({}, {}, {}, 1)".format(*config.palette[number])
+                assert re.search(rf'<rect [^>]*fill="{re.escape(color)}"[^>]*>\n<text[^>]*>{words}<', text), (
+                    words
+                )
             continue
         with Image.open(path) as image:
             assert image.size[0] > 90
+            if ending == "png":
+                below = np.asarray(image.convert("RGB"))[round(image.size[0] * 96 / 122) :]
+                for number in present:
+                    assert (below == config.palette[number]).all(axis=-1).sum() > 60
             assert getattr(image, "n_frames", 1) == (4 if ending == "gif" else 1)
 
 

@@ -346,6 +346,7 @@ def test_steps_of_the_tour_move_the_real_controls(tab: browser.Tab, session: Ses
         seen[step] = {
             **page.evaluate("Object.fromEntries(new URLSearchParams(one.permalink()))"),
             "moving": moving,
+            "pointed": page.evaluate("document.querySelector('.swv-pointed').classList[0]"),
         }
         if step == 7:
             page.locator(".swv-compare").wait_for()
@@ -364,6 +365,8 @@ def test_steps_of_the_tour_move_the_real_controls(tab: browser.Tab, session: Ses
         "1",
     )
     assert seen[7]["edits"] == "no_shift"
+    pointed = [str(each["pointed"]).removeprefix("swv-") for each in seen.values()]
+    assert pointed == ["picture", "picture", "shares", "cell", "picture", "heads", "timeline", "edits"]
     assert [step for step, each in seen.items() if each["moving"]] == [0, 3, 4, 6]
     assert seen[5]["head"] == str(entropies_of(session).argmin())
 

@@ -1,16 +1,38 @@
-/** A saved picture: its caption, and the SVG. */
+/** A saved picture: its caption and legend, and the SVG. */
 
 /**
  * @import {Shapes} from "./shapes.js"
  * @import {Similarity} from "./similarity.js"
  * @import {Colors} from "./theme.js"
+ * @import {View} from "./view.js"
+ * @typedef {{text: string, color: string}} LegendRow
  */
 
-import { QUERY_COLOR } from "./colors.js";
+import { QUERY_COLOR, css } from "./colors.js";
+import { formatShare } from "./labels.js";
 
-/** Layout of a saved picture's caption: lines broken between its parts where they would not fit.
- * @param {string[]} parts @param {number} width */
-export function captionLayout(parts, width) {
+const LEAST = 0.005, MOST = 12; // smallest share, and number, of the classes in a legend
+
+/** Classes whose colors lie over the picture, the largest first, with their shares; after edits both shares.
+ * @param {Pick<View, "state" | "before" | "after" | "segmented" | "manifest">} view @returns {LegendRow[]} */
+export function legendOf({ state, before, after, segmented, manifest: { classes, palette } }) {
+  if (!state.segmentation) return [];
+  const sides = before && after ? [before, after] : segmented ? [segmented] : [];
+  const shares = sides.map(({ labels }) => {
+    const counts = new Float64Array(classes.length);
+    for (const label of labels) counts[label] += 1 / labels.length;
+    return counts;
+  });
+  const rows = classes.map((name, index) => ({ name, index, shares: shares.map((each) => each[index]) }));
+  const largest = (/** @type {{shares: number[]}} */ row) => Math.max(0, ...row.shares);
+  return rows.filter((row) => largest(row) >= LEAST).sort((a, b) => largest(b) - largest(a)).slice(0, MOST)
+    .map(({ name, index, shares: each }) => ({ text: `${name} ${each.map(formatShare).join(" → ")}`, color: css(palette[index]) }));
+}
+
+/** Layout of a saved picture's caption, whose lines are broken between its parts where they would not fit, and of the
+ * legend below it: `boxes` are squares of a letter's size, a text beside each.
+ * @param {string[]} parts @param {number} width @param {LegendRow[]} legend */
+export function captionLayout(parts, width, legend = []) {
   const size = Math.max(11, Math.round(width / 48)), letters = width / (0.58 * size);
   /** @type {string[]} */
   const lines = [];
@@ -19,7 +41,11 @@ export function captionLayout(parts, width) {
     if (last && last.length + part.length + 2 <= letters) lines[lines.length - 1] = `${last}, ${part}`;
     else lines.push(part);
   }
-  return { size, lines, height: (1.5 * lines.length + 1) * size };
+  const columns = Math.max(1, Math.floor(width / (17 * size))), below = (1.5 * lines.length + 1) * size;
+  const boxes = legend.map(({ text, color }, index) => ({
+    text, color, x: (0.5 + (index % columns) * (width / size / columns)) * size, y: below + 1.5 * Math.floor(index / columns) * size,
+  }));
+  return { size, lines, boxes, height: below + (boxes.length ? 1.5 * Math.ceil(boxes.length / columns) + 0.5 : 0) * size };
 }
 
 /** Where a caption's line begins, below a picture of this height: x, y of its base line.
@@ -28,12 +54,12 @@ export const lineAt = (index, height, size) => [0.5 * size, height + (1.5 * inde
 
 /**
  * The picture as an SVG: the photograph as pixels, everything above it as shapes.
- * @param {{width: number, height: number, picture: string, shapes: Shapes, heat: number, caption: string[],
+ * @param {{width: number, height: number, picture: string, shapes: Shapes, heat: number, caption: string[], legend?: LegendRow[],
  *   colors: Pick<Colors, "page" | "veil" | "text">, map: (Similarity & {href: string, scale: number}) | null}} saved
  *   `picture` is a data: address, and so is the map of what looks like the query, a pixel a token
  */
-export function svgOf({ width, height, picture, map, shapes, heat, caption, colors }) {
-  const { size, lines: words, height: below } = captionLayout(caption, width);
+export function svgOf({ width, height, picture, map, shapes, heat, caption, colors, legend = [] }) {
+  const { size, lines: words, boxes, height: below } = captionLayout(caption, width, legend);
   /** @param {number[]} rectangle */
   const box = ([x, y, w, h]) => `x="${x}" y="${y}" width="${w}" height="${h}"`;
   /** @param {string} text */
@@ -62,6 +88,10 @@ export function svgOf({ width, height, picture, map, shapes, heat, caption, colo
       const [x, y] = lineAt(index, height, size);
       return `<text x="${x}" y="${y}">${escape(line)}</text>`;
     }),
+    ...boxes.flatMap(({ x, y, text, color }) => [
+      `<rect x="${x}" y="${height + y}" width="${size}" height="${size}" fill="${color}" stroke="#000" stroke-opacity="0.3"/>`,
+      `<text x="${x + 1.4 * size}" y="${height + y + 0.9 * size}">${escape(text)}</text>`,
+    ]),
     "</g>",
     "</svg>",
   ].join("\n");

@@ -298,6 +298,10 @@ def test_a_comparison_stripes_what_is_unsure_and_dots_what_looks_alike_on_both_s
     )
     patterns = dict(swatches)
     assert patterns["unsure"] == "striped"
+    for name in patterns.keys() - {"unsure"}:
+        swatch = viewer.locator("tbody tr", has_text=name).first.locator(".sv-swatch")
+        color = palette[classes.index(name)]
+        expect(swatch).to_have_css("background-color", "rgb({}, {}, {})".format(*color))
     assert set(patterns.values()) == {"striped", "dotted", "plain"}
     with Image.open(example_files()["lake"]) as lake:
         pixels = np.asarray(lake)

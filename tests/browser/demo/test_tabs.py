@@ -96,6 +96,9 @@ def test_a_click_on_the_legend_isolates_a_class_and_another_gives_all_back(opene
     index = int(first.get_attribute("data-class") or -1)
     (inside,), outside = np.argwhere(labels == index)[:1], np.argwhere(labels != index)[:1]
     palette = small_model(classes=CLASSES).config.palette
+    for row in rows.all():
+        color = palette[int(row.get_attribute("data-class") or -1)]
+        expect(row.locator(".sv-swatch")).to_have_css("background-color", "rgb({}, {}, {})".format(*color))
     first.click()
     expect(first).to_have_attribute("aria-pressed", "true")
     assert color_at(opened, "#viewer canvas", inside[1], inside[0]) == list(palette[index])
@@ -119,6 +122,10 @@ def test_mask_overlay_and_shares_can_be_downloaded(opened: Page) -> None:
     overlay = Image.open(io.BytesIO(files["Overlay"]))
     assert overlay.size[0] >= 80
     assert overlay.size[1] > 60, "the legend is below the picture"
+    below = np.asarray(overlay.convert("RGB"))[60:]
+    for number, color in enumerate(small_model(classes=CLASSES).config.palette):
+        squares = (below == color).all(axis=-1).sum()  # of 16 x 16 pixels, some of them dotted
+        assert (squares > 150) == bool((labels == number).mean() >= 0.0005), number
     shares = {row["index"]: row["share"] for row in json.loads(files["Shares"])["shares"]}
     assert shares == pytest.approx({int(k): float((labels == k).mean()) for k in np.unique(labels)}, abs=1e-6)
 

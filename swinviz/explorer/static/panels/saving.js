@@ -11,7 +11,7 @@ import { FRAME_MILLISECONDS, GIF_PALETTE, encodeGif, toPalette } from "../gif.js
 import { blockName, captionOf, kindOf } from "../labels.js";
 import { timelineBitmap } from "../painting.js";
 import { shapesOver } from "../shapes.js";
-import { captionLayout, lineAt, svgOf } from "../svg.js";
+import { captionLayout, legendOf, lineAt, svgOf } from "../svg.js";
 
 const GIF_SIDE = 480; // pixels along the longer side, at most
 
@@ -23,7 +23,7 @@ const fileName = ({ state, manifest: { picture } }, ending) => `${picture.replac
 /** Both canvases as one, with a caption below that says what is seen. @param {View} view @param {Picture} picture */
 function composite(view, { base, over }) {
   const { width, height } = base;
-  const caption = captionLayout(captionOf(view), width);
+  const caption = captionLayout(captionOf(view), width, legendOf(view));
   const canvas = make("canvas", { width, height: Math.ceil(height + caption.height) });
   const context = contextOf(canvas);
   context.fillStyle = view.colors.page;
@@ -33,6 +33,12 @@ function composite(view, { base, over }) {
   context.fillStyle = view.colors.text;
   context.font = `${caption.size}px system-ui, sans-serif`;
   caption.lines.forEach((line, index) => context.fillText(line, ...lineAt(index, height, caption.size), width - caption.size));
+  for (const { x, y, text, color } of caption.boxes) {
+    context.fillStyle = color;
+    context.fillRect(x, height + y, caption.size, caption.size);
+    context.fillStyle = view.colors.text;
+    context.fillText(text, x + 1.4 * caption.size, height + y + 0.9 * caption.size);
+  }
   return canvas;
 }
 
@@ -47,7 +53,7 @@ function saveSvg(view, { base, scale }) {
     width: base.width, height: base.height, picture: base.toDataURL("image/png"), shapes: shapesOver(view, scale()),
     map: view.state.direction === "like" && view.similarity && !("error" in view.similarity)
       ? { ...view.similarity, href: similarityBitmap(view.similarity).toDataURL("image/png"), scale: scale() } : null,
-    heat: view.state.heat, caption: captionOf(view), colors: view.colors,
+    heat: view.state.heat, caption: captionOf(view), legend: legendOf(view), colors: view.colors,
   });
   download(new Blob([text], { type: "image/svg+xml" }), fileName(view, "svg"));
 }
