@@ -15,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -85,7 +85,7 @@ def _stand_ins(path: Path) -> list[_Allowed]:
 class _StandIn:
     """Takes the place of a foreign class, and does nothing with what it is given."""
 
-    def __new__(cls, *_arguments: object, **_named: object) -> Self:
+    def __new__(cls, *_arguments: object, **_named: object) -> _StandIn:
         return super().__new__(cls)
 
     def __init__(self, *_arguments: object, **_named: object) -> None:
