@@ -41,5 +41,5 @@ def still(session: Session, state: str = "") -> bytes:
     y, x = (min(max(given.get(name, side // 2), 0), side - 1) for name, side in places)
     looked = attention_to_image(session.pattern(block), geometries[block], query=(y, x), block=block)
     file = io.BytesIO()
-    plot_attention(session.image, looked).savefig(file, format="png", dpi=80)
+    plot_attention(session.image, looked, own_scale=True).savefig(file, format="png", dpi=80)
     return file.getvalue()

@@ -56,7 +56,8 @@ def plot_architecture(config: ModelConfig, here: Collection[str] = (), *, note: 
     for stage in stages:
         left = 4 + 2.4 * stage
         text = (
-            f"stage {stage}\n{backbone.depths[stage]} blocks, {backbone.num_heads[stage]} heads\n"
+            f"stage {stage}\n{_count(backbone.depths[stage], 'block')}, "
+            f"{_count(backbone.num_heads[stage], 'head')}\n"
             f"{backbone.channels[stage]} channels, 1/{backbone.strides[stage]}"
         )
         draw.box(f"stage {stage}", (left, 0), text, _BACKBONE, width=1.8)
@@ -125,6 +126,10 @@ def plot_block(shifted: bool = True) -> Figure:
         ax.text((start + x) / 2, -0.45, name, ha="center", va="center", fontsize=8, color="0.35")
         x += 0.4
     return figure
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 class _Drawing:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
@@ -23,6 +25,7 @@ def plot_attention(
     heads: Sequence[int] | None = None,
     size: tuple[int, int] | None = None,
     zoom: bool = False,
+    own_scale: bool = False,
 ) -> Figure:
     """Draw what a query looks at (or who looks at a key), in each head, with its windows' true rectangles.
 
@@ -32,9 +35,11 @@ def plot_attention(
         heads: heads to draw; all by default.
         size: (height, width) of the model's input; by default the image's own.
         zoom: draw only the windows' surroundings, not the whole image.
+        own_scale: let each head's colors end at its own highest value, which its title tells; else one head
+            that looks at a single place leaves all others dark.
 
     Returns:
-        The figure; one scale for all heads, which starts at 0.
+        The figure; scales start at 0.
 
     Raises:
         ValueError: there is no such head.
@@ -66,16 +71,18 @@ def plot_attention(
     faded = style.gray(array)
     for ax, head in zip(axes[1:], shown, strict=True):
         style.show_image(ax, faded, size)
+        top = float(padded[head].max()) if own_scale else highest
         drawn = ax.imshow(
             np.ma.masked_where(~inside, padded[head]),
             extent=(0, inside.shape[1] * stride, inside.shape[0] * stride, 0),
             cmap=style.HEAT,
             vmin=0,
-            vmax=highest or 1.0,
+            vmax=top or 1.0,
             interpolation="nearest",
         )
         name = f"head {head}" if attention.heads == "each" else f"{attention.heads} over heads"
         share = float(attention.padding_share[head]) if attention.measure == "probability" else 0.0
+        name += f", 0 to {top:.2g}" if own_scale else ""
         ax.set_title(f"{name} · {share:.0%} on padding" if share >= 0.005 else name, fontsize=9)
     for ax in axes:
         show_extent(ax, attention.geometry, size)
@@ -83,7 +90,11 @@ def plot_attention(
         _mark_place(ax, attention)
         if zoom:
             _zoom(ax, attention)
-    style.color_bar(figure, drawn, axes, _unit(attention))
+    if own_scale:
+        unit = f"{_unit(attention)}, of each head's highest"
+        style.color_bar(figure, ScalarMappable(Normalize(0, 1), style.HEAT), axes, unit)
+    else:
+        style.color_bar(figure, drawn, axes, _unit(attention))
     style.caption(figure, _caption(attention))
     return figure
 

@@ -19,8 +19,8 @@ def show(figure: Figure, alt: str, *, dpi: int = 100) -> None:
 
     Args:
         figure: drawn by this package, or by pyplot, which then does not draw it a second time.
-        alt: what it shows, in one sentence; screen readers read it, and pages that are made of the notebook
-            carry it.
+        alt: what it shows, in one sentence: pages that are made of the notebook carry it for screen readers
+            (JupyterLab itself leaves it out).
         dpi: dots an inch.
 
     Raises:

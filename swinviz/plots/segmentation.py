@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from matplotlib.figure import Figure, FigureBase
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike, NDArray
 
@@ -15,10 +15,11 @@ from swinviz.plots import style
 __all__ = ["class_legend", "plot_labels"]
 
 _NO_LABEL = (255, 255, 255)
+_ROW = 0.19  # inches that a line of the legend takes
 
 
 def class_legend(
-    figure: FigureBase, labels: Iterable[ArrayLike], classes: Sequence[str], palette: Sequence[Color]
+    figure: Figure | SubFigure, labels: Iterable[ArrayLike], classes: Sequence[str], palette: Sequence[Color]
 ) -> None:
     """Name, right of a figure, the colors of the classes that occur in some label maps, most frequent first.
 
@@ -46,7 +47,15 @@ def class_legend(
         )
         for label in shown
     ]
-    figure.legend(handles=patches, loc="outside right upper", fontsize=8, frameon=False, borderaxespad=0.2)
+    fit = max(1, int(figure.bbox.height / figure.dpi / _ROW))
+    figure.legend(
+        handles=patches,
+        ncols=-(-len(patches) // fit) or 1,
+        loc="outside right upper",
+        fontsize=8,
+        frameon=False,
+        borderaxespad=0.2,
+    )
 
 
 def plot_labels(

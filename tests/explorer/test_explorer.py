@@ -425,9 +425,9 @@ def test_a_notebook_page_without_scripts_shows_what_the_viewer_opens_with(
     drawn: list[AttentionMap] = []
     draw = plots.plot_attention
 
-    def remember(image: np.ndarray, looked: AttentionMap) -> Figure:
+    def remember(image: np.ndarray, looked: AttentionMap, **options: bool) -> Figure:
         drawn.append(looked)
-        return draw(image, looked)
+        return draw(image, looked, **options)
 
     monkeypatch.setattr(plots, "plot_attention", remember)
     viewer = explore(model, photo, state)

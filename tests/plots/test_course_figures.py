@@ -17,6 +17,7 @@ from matplotlib.patches import FancyBboxPatch
 from PIL import Image
 
 from swinviz.interventions import Comparison, EditResult
+from swinviz.model.config import ModelConfig
 from swinviz.plots import interact, plot_architecture, plot_block, plot_comparison, plot_labels, show
 from swinviz.plots.architecture import PARTS
 from swinviz.plots.style import ACCENT, DIVERGING
@@ -27,6 +28,11 @@ PALETTE = ((6, 230, 230), (255, 0, 0), (0, 0, 255))
 
 def words(figure: Figure) -> str:
     return "\n".join(text.get_text() for ax in figure.axes for text in ax.texts)
+
+
+def test_one_block_is_no_blocks() -> None:
+    config = ModelConfig.tiny(depths=(1, 2))
+    assert "1 block, " in words(plot_architecture(config))
 
 
 def test_the_architecture_states_the_numbers_of_its_configuration() -> None:
@@ -90,6 +96,18 @@ def test_label_maps_come_with_the_names_of_their_colors() -> None:
         "no label": (1.0, 1.0, 1.0),
         "ship": (0.0, 0.0, 1.0),
     }
+
+
+def test_a_legend_of_many_classes_stays_inside_a_low_figure() -> None:
+    names = tuple(f"class {number}" for number in range(18))
+    palette = tuple((number, 0, 0) for number in range(18))
+    labels = np.arange(18).reshape(2, 9)
+    figure = plot_labels(np.zeros((2, 9, 3), np.uint8), {"truth": labels}, names, palette)
+    figure.draw_without_rendering()
+    box = figure.legends[0].get_window_extent()
+    assert len(figure.legends[0].get_texts()) == 18
+    assert box.y0 >= 0
+    assert box.x1 <= figure.bbox.x1 + 1
 
 
 def test_comparisons_name_the_classes_they_show_and_no_other() -> None:

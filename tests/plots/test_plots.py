@@ -63,6 +63,20 @@ def test_an_attention_figure_states_block_heads_query_unit_and_normalization(
         plots.plot_attention(image, looked, heads=[1])
 
 
+def test_a_head_on_its_own_scale_ends_at_its_own_highest_and_says_so(
+    image: np.ndarray, geometry: WindowGeometry
+) -> None:
+    looked = attention_to_image(random_pattern(geometry), geometry, (5, 5))
+    figure = plots.plot_attention(image, looked, own_scale=True)
+    for head, ax in enumerate(figure.axes[1:4]):
+        highest = float(looked.padded[head].max())
+        assert ax.images[-1].get_clim() == (0, pytest.approx(highest))
+        assert f"head {head}, 0 to {highest:.2g}" in ax.get_title()
+    assert "of each head's highest" in check(figure, "softmax")
+    together = {ax.images[-1].get_clim() for ax in plots.plot_attention(image, looked).axes[1:4]}
+    assert len(together) == 1
+
+
 def test_the_heat_map_lies_on_its_tokens_and_its_scale_starts_at_zero(
     image: np.ndarray, geometry: WindowGeometry
 ) -> None:
