@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from swinviz.distributed import DistributedContext
 from swinviz.errors import SwinvizError
+from swinviz.model.fast.block import MapLinearBlock
 from swinviz.model.geometry import WindowGeometry
 from swinviz.model.swin import SwinBlock
 from swinviz.segmenter import SwinUPerNet
@@ -214,11 +215,21 @@ class CheckpointedBlock(SwinBlock):
         return checkpoint(super().forward, x, geometry, use_reentrant=False)
 
 
+class CheckpointedMapLinearBlock(CheckpointedBlock, MapLinearBlock):
+    """`CheckpointedBlock` of an accelerated model, whose `super().forward` is `MapLinearBlock`'s."""
+
+
+_CHECKPOINTED: dict[type[nn.Module], type[CheckpointedBlock]] = {
+    SwinBlock: CheckpointedBlock,
+    MapLinearBlock: CheckpointedMapLinearBlock,
+}
+
+
 def checkpoint_activations(model: nn.Module) -> None:
     """Let every block of a model recompute its activations, keeping its names and weights."""
     for module in model.modules():
-        if type(module) is SwinBlock:
-            module.__class__ = CheckpointedBlock
+        if type(module) in _CHECKPOINTED:
+            module.__class__ = _CHECKPOINTED[type(module)]
 
 
 def require_finite(loss: Tensor, step: int, names: Sequence[str], recipe: Recipe) -> None:

@@ -10,9 +10,10 @@ from typing import TypeVar
 from torch import nn
 
 from swinviz.model.fast.attention import CachedBiasAttention, FusedAttention
+from swinviz.model.fast.block import MapLinearBlock
 from swinviz.model.fast.folding import FoldedConvBlock, WinogradConvBlock, fold_batch_norm
 from swinviz.model.fast.fusion import LowResFusion, WinogradFusion
-from swinviz.model.swin import WindowAttention
+from swinviz.model.swin import SwinBlock, WindowAttention
 from swinviz.model.upernet import ConvBlock, Fusion
 
 __all__ = ["accelerate", "accelerate_inference"]
@@ -32,6 +33,8 @@ def accelerate(model: Model) -> Model:
     for module in model.modules():
         if isinstance(module, WindowAttention):
             module.__class__ = FusedAttention
+        elif type(module) is SwinBlock:
+            module.__class__ = MapLinearBlock
         elif isinstance(module, Fusion):
             module.__class__ = LowResFusion
     return model
