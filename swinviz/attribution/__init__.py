@@ -6,7 +6,15 @@ from swinviz.attribution.explanations import explanations
 from swinviz.attribution.gradients import Cam, class_activation
 from swinviz.attribution.imputation import linear_imputation
 from swinviz.attribution.lens import Lens, LensStep, decoder_lens, probe_lens, train_probes
-from swinviz.attribution.local import bounding_box, decode_box, fusion_shares, pyramid_levels
+from swinviz.attribution.local import (
+    bounding_box,
+    copies_at_once,
+    decode_box,
+    fusion_shares,
+    place_logits,
+    place_score,
+    pyramid_levels,
+)
 from swinviz.attribution.logit_attribution import (
     DecoderAttribution,
     LogitAttribution,
@@ -35,6 +43,7 @@ __all__ = [
     "cell_order",
     "chosen_class",
     "class_activation",
+    "copies_at_once",
     "decode_box",
     "decoder_lens",
     "decoder_logit_attribution",
@@ -45,6 +54,8 @@ __all__ = [
     "level_shares",
     "linear_imputation",
     "pixel_weights",
+    "place_logits",
+    "place_score",
     "probe_lens",
     "pyramid_levels",
     "target_logit",

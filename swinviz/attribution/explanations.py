@@ -10,8 +10,9 @@ from torch import Tensor
 
 from swinviz.attention import Target, attention_to_image, rollout, token_weights, value_weighted_attention
 from swinviz.attribution.gradients import CamMethod, class_activation
+from swinviz.attribution.local import place_score
 from swinviz.attribution.relevance import attention_relevance
-from swinviz.attribution.targets import chosen_class, pixel_weights
+from swinviz.attribution.targets import pixel_weights
 from swinviz.features import token_map, token_similarity
 from swinviz.model.geometry import WindowGeometry
 from swinviz.model.hooks import BlockId, Captured, capture
@@ -61,31 +62,37 @@ def explanations(
     depths = model.config.backbone.depths
     stage = max(len(depths) - 2, 0)
     at = BlockId(stage, depths[stage] - 1) if block is None else BlockId(*block)
-    with (
-        torch.no_grad(),
-        capture(model, ["stages.*.attn.pattern", "stages.*.resid_post", "*.attn.v"]) as seen,
-    ):
-        logits = model.decode(model.features(image))
-    if class_index is None:
-        class_index = chosen_class(logits, pixel_weights(place, size))
-    if at.hook("attn.pattern") not in seen:
+    if not (0 <= at.stage < len(depths) and 0 <= at.block < depths[at.stage]):
         raise ValueError(f"block {tuple(at)} does not exist: the stages have {depths} blocks.")
-    pattern, geometry = seen[at.hook("attn.pattern")], seen.geometries[at.hook("attn.pattern")]
-    looked = attention_to_image(pattern, geometry, query=place, heads="mean")
-    maps = {
-        "attention": looked.pixels(size)[0],
-        "value-weighted attention": _value_weighted(model, seen, at, place, geometry, size),
-        "rollout": rollout(seen, place).pixels(size),
-        "similarity": token_similarity(token_map(seen, at.hook("resid_post")), place, center=True).pixels(
-            size
-        ),
-        "attention relevance": attention_relevance(model, image, place, class_index).pixels(size),
-    }
+    maps, class_index = _from_one_run(model, image, place, at, class_index)
+    # The run's patterns are gone by now: each way below makes what it needs, one after another.
+    maps["attention relevance"] = attention_relevance(model, image, place, class_index).pixels(size)
     for method in get_args(CamMethod):
         cam = class_activation(model, image, place, class_index, layer=layer, method=method)
         maps[method] = _over_pixels(cam.map, size)
     maps["distance"] = -_distance(place, size)
     return {name: values.detach().float().cpu() for name, values in maps.items()}
+
+
+@torch.no_grad()
+def _from_one_run(
+    model: SwinUPerNet, image: Tensor, place: Target, at: BlockId, class_index: int | None
+) -> tuple[dict[str, Tensor], int]:
+    """Maps (H, W) that need no gradient, and the class."""
+    size = (image.shape[-2], image.shape[-1])
+    names = ["stages.*.attn.pattern", at.hook("resid_post"), at.hook("attn.v")]
+    with capture(model, names) as seen:
+        features = model.features(image)
+    _, class_index = place_score(model.head, features, pixel_weights(place, size), class_index)
+    pattern, geometry = seen[at.hook("attn.pattern")], seen.geometries[at.hook("attn.pattern")]
+    alike = token_similarity(token_map(seen, at.hook("resid_post")), place, center=True)
+    maps = {
+        "attention": attention_to_image(pattern, geometry, query=place, heads="mean").pixels(size)[0],
+        "value-weighted attention": _value_weighted(model, seen, at, place, geometry, size),
+        "rollout": rollout(seen, place).pixels(size),
+        "similarity": alike.pixels(size),
+    }
+    return maps, class_index
 
 
 def _value_weighted(

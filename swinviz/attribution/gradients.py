@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from swinviz.attention import Target
+from swinviz.attribution.local import place_score
 from swinviz.attribution.targets import chosen_class, pixel_weights, target_logit
 from swinviz.model.hooks import Hook, capture, edit, hook_points
 from swinviz.segmenter import SwinUPerNet
@@ -95,10 +96,14 @@ def class_activation(
         return value.detach().requires_grad_()  # nothing before the layer is kept for the gradient
 
     with torch.enable_grad(), edit(model, {layer: leaf}), capture(model, layer, detach=False) as seen:
-        logits = model.decode(model.features(images[batch : batch + 1]))
-        if class_index is None:
-            class_index = chosen_class(logits, weights)
-        score = target_logit(logits, class_index, weights)
+        features = model.features(images[batch : batch + 1])
+        if layer.startswith("head."):
+            logits = model.decode(features)  # the layer's map must be whole
+            if class_index is None:
+                class_index = chosen_class(logits, weights)
+            score = target_logit(logits, class_index, weights)
+        else:
+            score, class_index = place_score(model.head, features, weights, class_index)
         activation = seen[layer]
         (gradient,) = torch.autograd.grad(score, activation)
     if point is not None and point.axes == "B H W C":

@@ -7,17 +7,28 @@ pyramid pooling and the way down the pyramid, is cheap and computed whole. Nothi
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from swinviz.attribution.targets import weights_on_map
+from swinviz.model.config import ModelConfig
 from swinviz.model.geometry import Box
 from swinviz.model.upernet import ConvBlock, UPerHead
 from swinviz.model.upsampling import bilinear_matrix, upsample
 
-__all__ = ["bounding_box", "decode_box", "fusion_shares", "pyramid_levels"]
+__all__ = [
+    "bounding_box",
+    "copies_at_once",
+    "decode_box",
+    "fusion_shares",
+    "place_logits",
+    "place_score",
+    "pyramid_levels",
+]
 
 
 def bounding_box(weights: Tensor) -> Box:
@@ -28,6 +39,26 @@ def bounding_box(weights: Tensor) -> Box:
     """
     rows, columns = (weights.abs().sum(dim=axis).nonzero()[:, 0] for axis in (1, 0))
     return Box(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
+
+
+def copies_at_once(
+    config: ModelConfig, stream: tuple[int, ...], finest: tuple[int, ...], memory: float = 256e6
+) -> int:
+    """Reckon how many copies of an image may run together from a block on, decoded at one place: at least 1.
+
+    Args:
+        config: the model's.
+        stream: shape (..., H, W, C) of the block's input, of one image.
+        finest: (h, w) of the backbone's finest map.
+        memory: bytes that the copies may take, roughly.
+
+    >>> config = ModelConfig.tiny(("sky", "sea"), depths=(1, 1))
+    >>> copies_at_once(config, (64, 64, 8), (64, 64), 8e6), copies_at_once(config, (512, 512, 8), (512, 512))
+    (3, 1)
+    """
+    # A block's widest values are its qkv, hidden layer and scores; the decoder's are the finest laterals.
+    bytes_each = 4 * (16 * math.prod(stream) + 3 * config.head.channels * math.prod(finest))
+    return max(1, int(memory // bytes_each))
 
 
 def decode_box(
@@ -56,6 +87,57 @@ def decode_box(
     fused = torch.stack(fusion_shares(head, features, box, levels=levels)).sum(dim=0)
     fused = head.fusion.output(F.relu(head.fusion.bn(fused)))
     return head.logits(head.classifier(fused))
+
+
+def place_logits(head: UPerHead, features: list[Tensor], weights: Tensor) -> Tensor:
+    """Average the logits over a place, decoded there only.
+
+    Args:
+        head: the decode head, in eval mode.
+        features: the backbone's maps (B, C, h, w), finest first.
+        weights: (H, W) at the input's size, what each of its pixels counts, as `pixel_weights` gives them.
+
+    Returns:
+        (B, K), in the autograd graph of the features; a graph that holds the place's surroundings only.
+
+    >>> from swinviz.model.config import HeadConfig
+    >>> head = UPerHead((8, 16), num_classes=2, config=HeadConfig(channels=4)).eval()
+    >>> features = [torch.randn(1, 8, 12, 9), torch.randn(1, 16, 6, 5)]
+    >>> weights = torch.zeros(48, 36)
+    >>> weights[47, 0] = 1.0
+    >>> whole = upsample(head(features), (48, 36))[:, :, 47, 0]
+    >>> torch.allclose(place_logits(head, features, weights), whole, atol=1e-5)
+    True
+    """
+    on_map = weights_on_map(weights, features[0].shape[-2:])
+    box = bounding_box(on_map)
+    logits = decode_box(head, features, box)
+    inside = on_map[box.top : box.bottom, box.left : box.right]
+    return torch.einsum("bkhw,hw->bk", logits, inside.to(logits))
+
+
+def place_score(
+    head: UPerHead, features: list[Tensor], weights: Tensor, class_index: int | None = None
+) -> tuple[Tensor, int]:
+    """Choose a class's mean logit over a place, as the quantity to be explained.
+
+    Args:
+        head: the decode head, in eval mode.
+        features: the backbone's maps (1, C, h, w), finest first.
+        weights: (H, W) at the input's size, as for `place_logits`.
+        class_index: the class; by default the one with the highest mean logit.
+
+    Returns:
+        The logit, a scalar in the autograd graph of the features, and the class.
+
+    Raises:
+        ValueError: there is no such class.
+    """
+    logits = place_logits(head, features, weights)[0]
+    chosen = int(logits.detach().argmax()) if class_index is None else class_index
+    if not 0 <= chosen < len(logits):
+        raise ValueError(f"class {chosen} does not exist: there are {len(logits)}, counted from 0.")
+    return logits[chosen], chosen
 
 
 def pyramid_levels(head: UPerHead, features: list[Tensor]) -> list[Tensor]:

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from swinviz.attention import Rollout, Target, propagate
-from swinviz.attribution.targets import chosen_class, pixel_weights, target_logit
+from swinviz.attribution.local import place_score
+from swinviz.attribution.targets import pixel_weights
 from swinviz.model.hooks import BlockId, capture
 from swinviz.segmenter import SwinUPerNet
 
@@ -50,10 +51,7 @@ def attention_relevance(
     with torch.enable_grad(), capture(model, names, detach=False) as seen:
         # A leaf, so that there is a graph even where no weight wants a gradient.
         leaf = images[batch : batch + 1].detach().clone().requires_grad_()
-        logits = model.decode(model.features(leaf))
-        if class_index is None:
-            class_index = chosen_class(logits, weights)
-        score = target_logit(logits, class_index, weights)
+        score, _ = place_score(model.head, model.features(leaf), weights, class_index)
         gradients = dict(zip(seen, torch.autograd.grad(score, list(seen.values())), strict=True))
     useful = {name: (value.detach() * gradients[name]).cpu().double() for name, value in seen.items()}
     matrices = {

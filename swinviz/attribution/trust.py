@@ -17,8 +17,8 @@ from tqdm.auto import tqdm
 
 from swinviz.attention import Target
 from swinviz.attribution.imputation import linear_imputation
-from swinviz.attribution.local import bounding_box, decode_box
-from swinviz.attribution.targets import chosen_class, pixel_weights, weights_on_map
+from swinviz.attribution.local import bounding_box, copies_at_once, decode_box, place_score
+from swinviz.attribution.targets import pixel_weights, weights_on_map
 from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["MEASURES", "Trust", "TrustOptions", "cell_order", "trust_curves"]
@@ -41,7 +41,7 @@ class TrustOptions:
         cell: side of a cell, in pixels.
         steps: number S of fractions 0, 1/S ... (S-1)/S of the cells that are removed or shown.
         random_orders: number R of random orders to compare with.
-        at_once: pictures that are run through the model at once.
+        at_once: most pictures that are run through the model at once; large ones are fewer.
         seed: of random orders, of ties inside an explanation and of ROAD's noise.
 
     Raises:
@@ -156,7 +156,7 @@ def trust_curves(
     cells = next(iter(orders.values())).numel() if orders else _cell_count(size, options.cell)
     drawn = [torch.randperm(cells, generator=generator) for _ in range(options.random_orders)]
     fractions = torch.arange(options.steps).double() / options.steps
-    perturb = _Perturbations(image, options, fractions, generator)
+    perturb = _Perturbations(image, options, fractions, generator, min(options.at_once, score.at_once))
     curves: dict[str, dict[str, Tensor]] = {}
     shown = tqdm(orders.items(), desc="trust", unit="explanation", disable=not progress)
     for name, order in shown:
@@ -204,9 +204,14 @@ class _Perturbations:
     """The input with cells removed or shown in some order, a few pictures at a time."""
 
     def __init__(
-        self, image: Tensor, options: TrustOptions, fractions: Tensor, generator: torch.Generator
+        self,
+        image: Tensor,
+        options: TrustOptions,
+        fractions: Tensor,
+        generator: torch.Generator,
+        at_once: int,
     ) -> None:
-        self.image, self.options, self.fractions = image, options, fractions
+        self.image, self.options, self.fractions, self.at_once = image, options, fractions, at_once
         self.size = (image.shape[-2], image.shape[-1])
         self.blurred = _blur(image, float(options.cell))
         noise = torch.randn(image.shape, generator=generator, dtype=torch.float32)
@@ -215,8 +220,8 @@ class _Perturbations:
     def __call__(self, measure: str, order: Tensor) -> Iterator[Tensor]:
         if measure == "road least":
             order = order.flip(0)
-        for start in range(0, len(self.fractions), self.options.at_once):
-            counts = (self.fractions[start : start + self.options.at_once] * len(order)).round().long()
+        for start in range(0, len(self.fractions), self.at_once):
+            counts = (self.fractions[start : start + self.at_once] * len(order)).round().long()
             taken = torch.stack([self._mask(order[:count]) for count in counts])[:, None]  # n 1 H W bool
             taken = taken.to(self.image.device)
             image = self.image.expand(len(taken), -1, -1, -1)
@@ -249,13 +254,10 @@ class _Probability:
         features = model.features(image)
         on_map = weights_on_map(weights, features[0].shape[-2:])
         self.box = bounding_box(on_map)
+        stream = (*features[0].shape[-2:], features[0].shape[1])
+        self.at_once = copies_at_once(model.config, stream, stream[:2])
         self.on_map = on_map[self.box.top : self.box.bottom, self.box.left : self.box.right]
-        if class_index is None:
-            class_index = chosen_class(model.decode(features), weights)
-        classes = model.config.num_classes
-        if not 0 <= class_index < classes:
-            raise ValueError(f"class {class_index} does not exist: there are {classes}, counted from 0.")
-        self.class_index = class_index
+        _, self.class_index = place_score(model.head, features, weights, class_index)
 
     def __call__(self, batches: Iterator[Tensor]) -> Tensor:
         """(S,) float64 of the pictures that come in batches (n, 3, H, W)."""

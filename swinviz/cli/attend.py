@@ -9,7 +9,7 @@ import torch
 
 from swinviz.attention import attention_to_image, model_input
 from swinviz.checkpoints import load
-from swinviz.cli.common import add_model_arguments, output_folder
+from swinviz.cli.common import add_model_arguments, output_folder, parse_pixel
 from swinviz.devices import PRECISIONS, parse_device
 from swinviz.explorer import Session, save_html
 from swinviz.files import replacing
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--at",
-        type=_pixel,
+        type=parse_pixel,
         metavar="X,Y",
         help="pixel of the image, counted from 0 at the top left; its middle by default",
     )
@@ -84,15 +84,6 @@ def run(arguments: argparse.Namespace) -> int:
         save_html(session, page, state=f"{state}&locked=true")
         print(f"{page}: open it in a browser")
     return 0
-
-
-def _pixel(text: str) -> tuple[int, int]:
-    """Read "X,Y"."""
-    try:
-        x, y = (int(part) for part in text.split(","))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no pixel: write X,Y, such as 120,80") from error
-    return x, y
 
 
 def _block_name(model: SwinUPerNet, stage: int, block: int) -> str:

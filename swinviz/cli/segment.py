@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tqdm import tqdm
 
 from swinviz.checkpoints import load
-from swinviz.cli.common import add_model_arguments, output_folder
+from swinviz.cli.common import add_model_arguments, output_folder, parse_pixel
 from swinviz.devices import PRECISIONS, parse_device
 from swinviz.formats import FORMAT_NAMES
 from swinviz.inference import MULTI_SCALE, InferenceOptions, Segmentation
@@ -22,6 +23,7 @@ from swinviz.streaming import (
     Gaze,
     Reporter,
     Source,
+    VideoSummary,
     WriteOptions,
     find_sources,
     segment_to_folder,
@@ -59,9 +61,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ms-flip", action="store_true", help="average six sizes, each mirrored too")
     parser.add_argument("--opacity", type=float, default=0.5, help="of the colors over the image, 0 to 1")
     parser.add_argument("--no-legend", action="store_true", help="write no class names into the pictures")
-    attention = parser.add_argument_group("attention")
+    attention = parser.add_argument_group("a point that is looked into")
+    point = attention.add_mutually_exclusive_group()
+    point.add_argument(
+        "--attend", type=parse_pixel, metavar="X,Y", help="draw this pixel's attention, the mean of all heads"
+    )
+    point.add_argument(
+        "--similar", type=parse_pixel, metavar="X,Y", help="draw which tokens are like this pixel's"
+    )
     attention.add_argument(
-        "--attend", type=_pixel, metavar="X,Y", help="draw this pixel's attention, the mean of all heads"
+        "--follow", action="store_true", help="in videos, let the point move with what it is on"
     )
     attention.add_argument("--stage", type=int, default=2, help="counted from 0 (default 2)")
     attention.add_argument("--block", type=int, default=1, help="in its stage, from 0; odd ones are shifted")
@@ -92,16 +101,12 @@ def run(arguments: argparse.Namespace) -> int:
     inference = InferenceOptions(mode=arguments.mode, precision=PRECISIONS[arguments.precision])
     if arguments.ms_flip:
         inference = replace(inference, scales=MULTI_SCALE, flip=True)
-    gaze = None
-    if arguments.attend is not None:
-        x, y = arguments.attend
-        gaze = Gaze(x, y, arguments.stage, arguments.block)
     look = AnnotateOptions(
         inference=inference,
         opacity=arguments.opacity,
         legend=not arguments.no_legend,
         classes=arguments.classes,
-        gaze=gaze,
+        gaze=_gaze(arguments),
         max_frames=arguments.frames,
         sound=not arguments.no_sound,
         smooth=arguments.smooth,
@@ -149,6 +154,12 @@ class _Bars(Reporter):
             what = f" {_shares(summary)}" if summary is not None else ""
             tqdm.write(f"{source.address}:{what}\n  {', '.join(map(str, files))}")
 
+    def measured(self, source: Source, summary: VideoSummary) -> None:
+        """Say how much the labels of one of few videos flicker."""
+        if self._few and math.isfinite(summary.flicker):
+            changes = f"a pixel changes its class {summary.flicker:.2f} times a second"
+            tqdm.write(f"{source.address}: {changes}, motion included")
+
     def failed(self, source: Source, error: Exception) -> None:
         """Count it, and say why in one line."""
         self._end_of_video()
@@ -172,13 +183,16 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def _pixel(text: str) -> tuple[int, int]:
-    """Read "X,Y"."""
-    try:
-        x, y = (int(part) for part in text.split(","))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no pixel: write X,Y, such as 120,80") from error
-    return x, y
+def _gaze(arguments: argparse.Namespace) -> Gaze | None:
+    """The point that is looked into."""
+    point = arguments.attend or arguments.similar
+    if point is None:
+        if arguments.follow:
+            raise ValueError("--follow needs a point: name one with --attend X,Y or --similar X,Y.")
+        return None
+    shows: Literal["attention", "similarity"] = "attention" if arguments.attend else "similarity"
+    x, y = point
+    return Gaze(x, y, arguments.stage, arguments.block, shows, arguments.follow)
 
 
 def _shares(result: Segmentation) -> str:

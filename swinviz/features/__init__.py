@@ -17,15 +17,26 @@ from swinviz.features.index import FeatureIndex, Match, build_index, load_index
 from swinviz.features.probe import LinearProbe, ProbeSums, load_probe, save_probe
 from swinviz.features.similarity import SimilarityMap, token_similarity, unit_vectors
 from swinviz.features.tokens import TokenMap, read_tokens, token_map
-from swinviz.features.tracking import TrackedPoint, flicker, follow, smooth
+from swinviz.features.tracking import (
+    FlickerCount,
+    Mixture,
+    PointTracker,
+    TrackedPoint,
+    flicker,
+    follow,
+    smooth,
+)
 
 __all__ = [
     "Components",
     "Criterion",
     "FeatureIndex",
+    "FlickerCount",
     "HeadSearch",
     "LinearProbe",
     "Match",
+    "Mixture",
+    "PointTracker",
     "ProbeSums",
     "Seen",
     "SimilarityMap",

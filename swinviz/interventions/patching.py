@@ -15,6 +15,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from swinviz.attention import Target
+from swinviz.attribution import copies_at_once
 from swinviz.interventions.edits import Edits
 from swinviz.interventions.sweep import CachedRun
 from swinviz.model.geometry import WindowGeometry
@@ -237,11 +238,8 @@ class Patching:
         self, block: BlockId, point: str, patched: Callable[[Tensor, range], Tensor], count: int
     ) -> Tensor:
         """(count,) float64 change of the logit by each patch, as many at once as memory allows."""
-        map_ = self._given[block.hook("resid_pre")]
-        finest = self.run.features[0]
-        # A block's widest values are its qkv, hidden layer and scores; the decoder's are the finest laterals.
-        copy_bytes = 4 * (16 * map_.numel() + 3 * self.run.model.config.head.channels * finest[0, 0].numel())
-        at_once = max(1, int(_MEMORY // copy_bytes))
+        stream, finest = self._given[block.hook("resid_pre")], self.run.features[0]
+        at_once = copies_at_once(self.run.model.config, stream.shape, finest.shape[-2:], _MEMORY)
         changes = []
         for start in range(0, count, at_once):
             numbers = range(start, min(start + at_once, count))

@@ -4,16 +4,16 @@
         streamed.source.name, streamed.result.shares()
     annotate_video(model, "street.mp4", "street_overlay.mp4")
 
-`sources` finds what is named, `decoding` reads videos, `encoding` writes them, `painting` and `gaze` draw,
-`smoothing` holds labels still, `background` has the two threads beside the model's, `iterate` is the
-iterator, `annotate` one video, `folder` a whole drive, with `outputs` and the `journal` that lets it go on
-after a kill.
+`sources` finds what is named, `decoding` reads videos, `encoding` writes them, `painting` and `gaze_maps`
+draw, `gaze` looks into a point, `smoothing` holds labels still, `background` has the two threads beside the
+model's, `iterate` is the iterator, `annotate` one video, `folder` a whole drive, with `outputs` and the
+`journal` that lets it go on after a kill.
 """
 
 from swinviz.streaming.annotate import AnnotateOptions, VideoSummary, annotate_video
 from swinviz.streaming.decoding import VIDEO_SUFFIXES, Frame, VideoInfo, VideoReader
 from swinviz.streaming.folder import Reporter, RunSummary, WriteOptions, segment_to_folder
-from swinviz.streaming.gaze import Gaze
+from swinviz.streaming.gaze import Gaze, GazeViewer
 from swinviz.streaming.iterate import Streamed, stream
 from swinviz.streaming.outputs import WRITES
 from swinviz.streaming.painting import Painter
@@ -26,6 +26,7 @@ __all__ = [
     "AnnotateOptions",
     "Frame",
     "Gaze",
+    "GazeViewer",
     "LabelSmoother",
     "Painter",
     "Reporter",

@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from swinviz.features import FlickerCount
 from swinviz.inference import InferenceOptions, Segmentation
 from swinviz.segmenter import SwinUPerNet
 from swinviz.streaming.background import Prefetch, WorkBehind
 from swinviz.streaming.decoding import MAX_FRAME_PIXELS, Frame, VideoReader
 from swinviz.streaming.encoding import VideoWriter, writing
-from swinviz.streaming.gaze import Attention, Gaze
+from swinviz.streaming.gaze import Gaze, GazeViewer
+from swinviz.streaming.gaze_maps import GazeMap
 from swinviz.streaming.painting import Painter, class_numbers
 from swinviz.streaming.smoothing import LabelSmoother
 
@@ -43,7 +46,7 @@ class AnnotateOptions:
         opacity: of the colors over the frame, 0 to 1.
         legend: write the classes and their shares into the upper left corner.
         classes: names of the classes that are painted; empty for all.
-        gaze: a point whose attention is drawn into every frame.
+        gaze: a point whose attention or likeness is drawn into every frame.
         max_frames: end after so many frames; 0 for no limit.
         max_pixels: refuse larger frames than this.
         sound: keep the sound.
@@ -81,6 +84,7 @@ class VideoSummary:
         missing: number of frames that the header counts, but that the file does not hold.
         seconds: time of the whole run.
         model_seconds: time of the model alone, from decoded frames to labels.
+        flicker: changes of class of a pixel, in changes per second, motion included; NaN for a single frame.
     """
 
     frames: int
@@ -89,6 +93,7 @@ class VideoSummary:
     missing: int
     seconds: float
     model_seconds: float
+    flicker: float = float("nan")
 
     def shares(self, classes: tuple[str, ...]) -> dict[str, float]:
         """Tell which part of all frames' pixels each class that occurs covers (0..1), largest first."""
@@ -103,7 +108,7 @@ class _Labeled:
 
     frame: Frame
     result: Segmentation
-    attention: Attention | None = None
+    attention: GazeMap | None = None
 
 
 def annotate_video(
@@ -140,13 +145,15 @@ def annotate_video(
         VideoError: the video cannot be read or written.
         MissingPackageError: PyAV is not installed.
         SwinvizError: the model has no such class.
-        ValueError: the attention's point lies outside the frames, or the model has no such block.
+        ValueError: the gaze's point lies outside the frames, or the model has no such block.
     """
     options = options or AnnotateOptions()
     painter, started = options.painter(model), time.perf_counter()
     smoother = LabelSmoother() if options.smooth else None
     pixels = np.zeros(model.config.num_classes, np.int64)
     done, model_seconds = 0, 0.0
+    viewer = None if options.gaze is None else GazeViewer(options.gaze)
+    flicker, times = FlickerCount(), [0.0, 0.0]
     with (
         VideoReader(source, max_pixels=options.max_pixels) as reader,
         _target(target, reader, sound=options.sound) as writer,
@@ -160,6 +167,8 @@ def annotate_video(
             result = item.result if smoother is None else smoother.smooth(item.result)
             if on_frame is not None:
                 on_frame(item.frame, result)
+            flicker.add(torch.from_numpy(result.labels))
+            times[flicker.frames > 1] = item.frame.seconds
             np.add(pixels, np.bincount(result.labels.ravel(), minlength=len(pixels)), out=pixels)
             if writer is not None:
                 writer.write(painter.paint(result, item.attention), item.frame.pts)
@@ -172,7 +181,7 @@ def annotate_video(
                         behind.put(item)
                         continue
                     with turn():
-                        labeled = _segment(model, item, options)
+                        labeled = _segment(model, item, options, viewer)
                     behind.put(labeled)
                     done, model_seconds = done + 1, model_seconds + labeled.result.seconds
                     if progress is not None:
@@ -183,7 +192,9 @@ def annotate_video(
                 if not reader.live:
                     raise
     seconds = time.perf_counter() - started
-    return VideoSummary(done, pixels, reader.damaged, reader.missing, seconds, model_seconds)
+    shown = times[1] - times[0]
+    changed = flicker.changes / shown if flicker.frames > 1 and shown > 0 else float("nan")
+    return VideoSummary(done, pixels, reader.damaged, reader.missing, seconds, model_seconds, changed)
 
 
 @contextmanager
@@ -200,7 +211,9 @@ def _target(
         yield writer
 
 
-def _segment(model: SwinUPerNet, frame: Frame, options: AnnotateOptions) -> _Labeled:
-    if options.gaze is None:
+def _segment(
+    model: SwinUPerNet, frame: Frame, options: AnnotateOptions, viewer: GazeViewer | None
+) -> _Labeled:
+    if viewer is None:
         return _Labeled(frame, model.segment(frame.rgb, options.inference))
-    return _Labeled(frame, *options.gaze.segment(model, frame.rgb, options.inference))
+    return _Labeled(frame, *viewer.segment(model, frame.rgb, options.inference))

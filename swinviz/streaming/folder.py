@@ -71,6 +71,9 @@ class Reporter:
     def finished(self, source: Source, summary: Segmentation | None, files: Sequence[Path]) -> None:
         """Called when a source's results are written; without a segmentation for videos."""
 
+    def measured(self, source: Source, summary: VideoSummary) -> None:
+        """Called with a video's figures when it is written."""
+
     def failed(self, source: Source, error: Exception) -> None:
         """Called when a source cannot be read, or only in part."""
 
@@ -209,6 +212,7 @@ class _Run:
         if journal is not None:
             journal.add(source)
         self.done += 1
+        self.reporter.measured(source, summary)
         self.reporter.finished(source, None, [self.folder / name for name in self.files(source)])
 
     def _annotate(self, source: Source, stem: Path) -> VideoSummary:

@@ -17,7 +17,8 @@ from swinviz.inference import InferenceOptions, Segmentation, segment_batch
 from swinviz.segmenter import SwinUPerNet
 from swinviz.streaming.background import Prefetch
 from swinviz.streaming.decoding import VideoReader
-from swinviz.streaming.gaze import Attention, Gaze
+from swinviz.streaming.gaze import Gaze, GazeViewer
+from swinviz.streaming.gaze_maps import GazeMap
 from swinviz.streaming.sources import Source, find_sources
 
 __all__ = ["OnError", "Sources", "Streamed", "stream", "stream_sources"]
@@ -42,14 +43,14 @@ class Streamed:
         result: the segmentation.
         index: number of the frame in its video, counted from 0.
         seconds: time of the frame in its video.
-        attention: of the point that was asked for.
+        attention: what the point that was asked for shows.
     """
 
     source: Source
     result: Segmentation
     index: int = 0
     seconds: float = 0.0
-    attention: Attention | None = None
+    attention: GazeMap | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +92,8 @@ def stream(
         batch: pictures of one size that run through the model together; 0 for 1 on a CPU and 8 on a GPU.
             With more than one, pictures may come in another order than they were named; a video's frames do
             not.
-        gaze: a point whose attention is wanted, for pictures one by one.
+        gaze: a point that is looked into, for pictures one by one; each video follows its own, if it is
+            followed.
         on_error: called for a source that cannot be read, instead of raising.
 
     Yields:
@@ -118,11 +120,15 @@ def stream_sources(
 ) -> Iterator[Streamed]:
     """Segment sources that were found; arguments, results and errors are those of `stream`."""
     size = 1 if gaze is not None else batch or (_ON_CUDA if model.device.type == "cuda" else 1)
+    viewers: dict[Source, GazeViewer] = {}
     with Prefetch(_read(sources), max(2, size)) as items:
         for group in _batches(_good(items, on_error), size):
             if gaze is not None:
+                if group[0].source not in viewers:
+                    viewers = {group[0].source: GazeViewer(gaze)}
                 try:
-                    streamed = _streamed(group[0], *gaze.segment(model, group[0].rgb, options))
+                    seen = viewers[group[0].source].segment(model, group[0].rgb, options)
+                    streamed = _streamed(group[0], *seen)
                 except ValueError as error:  # the point lies outside this one
                     if on_error is None:
                         raise
@@ -137,7 +143,7 @@ def stream_sources(
                 yield from (_streamed(one, result) for one, result in zip(group, results, strict=True))
 
 
-def _streamed(picture: _Picture, result: Segmentation, attention: Attention | None = None) -> Streamed:
+def _streamed(picture: _Picture, result: Segmentation, attention: GazeMap | None = None) -> Streamed:
     return Streamed(picture.source, result, picture.index, picture.seconds, attention)
 
 

@@ -17,7 +17,7 @@ from swinviz.errors import SwinvizError
 from swinviz.files import replacing
 from swinviz.images import save_image
 from swinviz.inference import Segmentation
-from swinviz.streaming.gaze import Attention
+from swinviz.streaming.gaze_maps import GazeMap
 from swinviz.streaming.painting import Painter
 
 __all__ = ["WRITES", "PictureWriter", "hide_others", "write_json", "writing_csv"]
@@ -52,7 +52,7 @@ class PictureWriter:
         return [name + WRITES[kind] for kind in WRITES if kind in self.kinds and kind != "video"]
 
     def write(
-        self, result: Segmentation, folder: Path, name: str, attention: Attention | None = None
+        self, result: Segmentation, folder: Path, name: str, attention: GazeMap | None = None
     ) -> list[Path]:
         """Write each file whole or not at all.
 

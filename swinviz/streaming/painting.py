@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from swinviz.errors import SwinvizError
 from swinviz.inference import UNSURE, UNSURE_COLOR, Segmentation
 from swinviz.model.config import Color, ModelConfig
-from swinviz.streaming.gaze import Attention
+from swinviz.streaming.gaze_maps import GazeMap
 
 __all__ = ["Painter", "class_numbers"]
 
@@ -65,8 +65,8 @@ class Painter:
         if not 0.0 <= self.opacity <= 1.0:
             raise ValueError(f"opacity is {self.opacity}: choose it from 0 (the image) to 1 (the colors).")
 
-    def paint(self, result: Segmentation, attention: Attention | None = None) -> NDArray[np.uint8]:
-        """Paint a segmentation over its image, and the attention of a point over that: (H, W, 3)."""
+    def paint(self, result: Segmentation, attention: GazeMap | None = None) -> NDArray[np.uint8]:
+        """Paint a segmentation over its image, and what a point shows over that: (H, W, 3)."""
         picture = self._colored(result)
         if attention is not None:
             attention.draw(picture, result.image)
