@@ -275,6 +275,7 @@ def test_wheel_carries_weights_and_viewer_and_nothing_else(repository: Path, whe
     for asset in (
         "weights/nano.safetensors",
         "weights/outdoor.safetensors",
+        "weights/outdoor_probes.safetensors",
         "explorer/static/explorer.js",
         "explorer/static/panels/picture.js",
         "explorer/static/explorer.css",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from swinviz.attribution.block_probes import load_probes, save_probes, shipped_probes
 from swinviz.attribution.explanations import explanations
 from swinviz.attribution.gradients import Cam, class_activation
 from swinviz.attribution.imputation import linear_imputation
@@ -53,11 +54,14 @@ __all__ = [
     "fusion_shares",
     "level_shares",
     "linear_imputation",
+    "load_probes",
     "pixel_weights",
     "place_logits",
     "place_score",
     "probe_lens",
     "pyramid_levels",
+    "save_probes",
+    "shipped_probes",
     "target_logit",
     "train_probes",
     "trust_curves",

@@ -58,6 +58,7 @@ def save_head_page(
     crop: Callable[..., NDArray[np.uint8]],
     *,
     title: str = "Heads",
+    label: Callable[[str], str] = str,
 ) -> None:
     """Write a page of all heads searched.
 
@@ -67,13 +68,14 @@ def save_head_page(
         picture: name -> (h, w, 3) uint8 at the size of the model's input.
         crop: cuts a window out of a picture, as `plots.typical_crop` does.
         title: of the page.
+        label: name of a picture -> what the page calls it; by default the name itself.
     """
     blocks: dict[tuple[int, int], list[str]] = {}
     for (block, head), windows in search.typical.items():
         figures = "".join(
-            f'<figure><img alt="window {found.window} of {html.escape(found.picture)}" '
+            f'<figure><img alt="window {found.window} of {html.escape(label(found.picture))}" '
             f'src="data:image/jpeg;base64,{_jpeg(crop(picture(found.picture), found))}">'
-            f"<figcaption>{found.score:.3g} · {html.escape(found.picture)}</figcaption></figure>"
+            f"<figcaption>{found.score:.3g} · {html.escape(label(found.picture))}</figcaption></figure>"
             for found in windows
         )
         statistics = search.statistics[block]

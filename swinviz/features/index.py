@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -100,6 +100,31 @@ class FeatureIndex:
             candidates = torch.arange(len(cosines))
         order = cosines[candidates].argsort(descending=True)[:count]
         return [self._match(int(candidates[number]), cosines) for number in order]
+
+    def without(self, pictures: Collection[str]) -> FeatureIndex:
+        """Leave pictures out, such as the one that is asked about: its own tokens are the most like it.
+
+        Args:
+            pictures: names; those that the index has not are ignored.
+
+        Raises:
+            ValueError: no picture would be left.
+        """
+        kept = [number for number, name in enumerate(self.pictures) if name not in pictures]
+        if len(kept) == len(self.pictures):
+            return self
+        if not kept:
+            raise ValueError("the index has no other picture than those left out: index more.")
+        counts = self.starts.diff()
+        inside = torch.zeros(len(counts), dtype=torch.bool)
+        inside[kept] = True
+        return replace(
+            self,
+            vectors=self.vectors[inside.repeat_interleave(counts)],
+            starts=torch.cat([self.starts.new_zeros(1), counts[kept].cumsum(0)]),
+            widths=self.widths[kept],
+            pictures=tuple(self.pictures[number] for number in kept),
+        )
 
     def save(self, path: Path | str) -> None:
         """Write the index as one .safetensors file, which appears whole or not at all."""

@@ -94,7 +94,7 @@ def plot_lens(
     if lens.decided is not None:
         chart.axvline(list(lens.steps).index(lens.decided), color="0.4", linestyle=":")
     chart.set_xticks(range(len(names)), names, fontsize=8)
-    chart.set_ylim(0, 1)
+    chart.set_ylim(-0.02, 1.02)  # lines at the ends are whole
     chart.set_xlabel("block after which the model stops (stage.block)", fontsize=8)
     chart.set_ylabel("probability", fontsize=8)
     chart.tick_params(labelsize=8)

@@ -110,7 +110,7 @@ def plot_token_patching(
     >>> geometry = WindowGeometry(8, 8, 4, 2, stride=4)
     >>> patched = TokenPatching(torch.randn(16).double(), geometry, 3, BlockId(0, 1), None, 0, (0, 0))
     >>> plot_token_patching(np.zeros((32, 32, 3), np.uint8), patched, ("sky",)).axes[1].get_title()
-    'block 0.1, window 3: one token at a time'
+    'block 0.1, window 3 and around: one token at a time'
     """
     array = np.asarray(image)
     size = (array.shape[0], array.shape[1])
@@ -129,7 +129,8 @@ def plot_token_patching(
         interpolation="nearest",
     )
     axes[1].set_title(
-        f"block {patched.block.stage}.{patched.block.block}, window {patched.window}: one token at a time",
+        f"block {patched.block.stage}.{patched.block.block}, window {patched.window} and around: "
+        "one token at a time",
         fontsize=9,
     )
     for ax in axes:

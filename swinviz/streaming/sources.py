@@ -22,7 +22,11 @@ PICTURE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", "
 LIST_SUFFIXES: Final = frozenset({".txt", ".lst"})
 """Endings of files that list sources, one a line."""
 
-RESULT_ENDINGS: Final = ("_labels.png", "_overlay.png", "_confidence.png", "_overlay.mp4", "_attention.png")
+RESULT_ENDINGS: Final = (
+    *("_labels.png", "_overlay.png", "_confidence.png", "_overlay.mp4", "_attention.png"),
+    *("_similarity.png", "_similar.png", "_components.png", "_lens.png", "_patching.png"),
+    *("_patching_tokens.png", "_trust.png", "_explanations.png"),
+)
 """Endings of results, which a folder's earlier run may have left among its pictures."""
 
 _MOST_LIST_BYTES: Final = 64 * 2**20

@@ -54,6 +54,23 @@ def test_the_nearest_are_those_of_a_loop_over_all_tokens(
     )
 
 
+def test_pictures_left_out_of_an_index_are_as_if_never_indexed() -> None:
+    model = tiny_model(7)
+    pictures = {f"p{n}": torch.randn(1, 3, *size) for n, size in enumerate(((33, 50), (16, 16), (45, 20)))}
+    index = build_index(model, pictures.items(), NAME)
+    del pictures["p1"]
+    expected = build_index(model, pictures.items(), NAME)
+    found = index.without(["p1", "elsewhere"])
+    query = torch.randn(16)
+    assert found.nearest(query, 9, each_picture_once=False) == expected.nearest(
+        query, 9, each_picture_once=False
+    )
+    assert torch.equal(found.vectors, expected.vectors)
+    assert index.without([]) is index
+    with pytest.raises(ValueError, match="index more"):
+        index.without(["p0", "p1", "p2"])
+
+
 def test_an_index_is_read_back_as_written_and_other_files_are_refused(tmp_path: Path) -> None:
     model = tiny_model(7)
     pictures = [("größe.jpg", torch.randn(1, 3, 33, 50)), ("b\nc.jpg", torch.randn(1, 3, 16, 16))]
