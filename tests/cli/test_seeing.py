@@ -187,7 +187,7 @@ def test_a_video_is_followed_and_its_flicker_told(
 ) -> None:
     film = write_video(tmp_path / "film.mp4", moving_frames(5))
     words = ["segment", str(film), "-o", str(tmp_path / "out"), "--model", weights]
-    assert main([*words, "--similar", "30,20", "--follow", "--stage", "0", "--smooth", "0.5"]) == 0
+    assert main([*words, "--similar", "30,20", "--follow", "--stage", "0", "--smooth"]) == 0
     assert "a pixel changes its class" in capsys.readouterr().out
     assert len(contents(tmp_path / "out" / "film_overlay.mp4").frames) == 5
 
@@ -212,7 +212,6 @@ def test_a_video_is_followed_and_its_flicker_told(
         (["heads", "{one}", "--at", "1,1"], "--like"),
         (["heads", "{one}", "-o", "{folder}"], "is a folder"),
         (["segment", "{one}", "--follow"], "--follow needs a point"),
-        (["segment", "{one}", "--smooth", "1"], "--smooth is 1.0"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(
