@@ -45,6 +45,7 @@ def test_a_server_of_all_addresses_answers_to_addresses_and_its_own_name_only() 
 
 
 def test_names_can_be_allowed_one_by_one_below_a_domain_or_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ask(check("Box.example.org"), headers={"Host": "box.example.org:7860"}) == 200
     some = check("192.168.0.7", "Demo.example.org", "*.lab.example.org")
     for host in ("192.168.0.7:7860", "demo.example.org", "a.lab.example.org:443"):
         assert ask(some, headers={"Host": host}) == 200, host

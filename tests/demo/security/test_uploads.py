@@ -43,8 +43,20 @@ def test_an_address_that_has_used_its_share_is_refused_and_others_are_not(
     assert len(reached) == 3
     assert ask(quota, "POST", UPLOAD, body=bytes(100), client="10.0.0.2") == 200
     assert ask(quota, "POST", "/gradio_api/queue/join", body=bytes(100)) == 200
+    now = 60.0
+    assert ask(quota, "POST", UPLOAD, body=bytes(100)) == 429
     now = 61.0
     assert ask(quota, "POST", UPLOAD, body=bytes(100)) == 200
+
+
+def test_a_share_is_used_up_to_its_last_byte_and_counted_from_its_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(uploads.time, "monotonic", lambda: now)
+    quota = UploadQuota(application(), KeptFiles(tmp_path), max_bytes=200, seconds=60)
+    answers = [ask(quota, "POST", UPLOAD, body=bytes(100)) for _ in range(3)]
+    assert answers == [200, 200, 429]
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", UPLOAD), ("GET", "/"), ("POST", "/login")])
@@ -70,4 +82,4 @@ def test_what_is_remembered_is_bounded(tmp_path: Path, monkeypatch: pytest.Monke
     quota = UploadQuota(application(), KeptFiles(tmp_path))
     for number in range(20):
         ask(quota, "POST", UPLOAD, client=f"10.0.0.{number}")
-    assert len(quota._accounts) == 5
+    assert list(quota._accounts) == [f"10.0.0.{number}" for number in range(15, 20)]
