@@ -1,14 +1,24 @@
-"""Requests that run the model many times: the pixel lens."""
+"""Requests that run the model many times: the pixel lens, patching.
+
+Where one answer would take long, a request asks for a part: the page asks for one after the other, shows how
+far it is, and stops when the visitor has gone on to another pixel.
+"""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
 
-from swinviz.explorer.arguments import Arguments
+from swinviz.explorer.arguments import Arguments, block_of, pixel_of, second_of
 from swinviz.explorer.session import Session
 from swinviz.explorer.wire_format import Fixed, pack
+from swinviz.images import resize
 
-__all__ = ["lens"]
+__all__ = ["lens", "patching"]
+
+_BLUR = 8
+"""Radius of the blurred copy, in pixels: edges and texture go, colors and places stay."""
 
 
 def lens(session: Session, _: Arguments) -> bytes:
@@ -24,3 +34,42 @@ def lens(session: Session, _: Arguments) -> bytes:
     header = {"kind": "lens", "flipped": [step.flipped for step in steps.values()]}
     stored = Fixed(np.rint(255 * confidence).astype(np.uint8), 1 / 255)
     return pack(header, {"labels": labels, "confidence": stored})
+
+
+def patching(session: Session, arguments: Arguments) -> bytes:
+    """Handle "patching": the change of the logit of a pixel's class by each head of a block from a donor.
+
+    The donor is the picture's copy without color ("gray") or out of focus ("blurred"), or the second picture
+    that is named, at the size of the first.
+
+    Raises:
+        ValueError: no such block, pixel, donor or second picture.
+    """
+    key, pixel = block_of(session, arguments), pixel_of(session, arguments)
+    other = second_of(session, arguments)
+    name = str(arguments.get("donor")) if other is None else str(arguments.get("second"))
+    found = session.patching(pixel, name, lambda: _donor(session, other, name))
+    heads, together = found.heads(key)
+    header = {
+        "kind": "patching",
+        "stage": key[0],
+        "block": key[1],
+        "heads": heads.tolist(),
+        "together": together,
+        "receiver": found.receiver,
+        "donor": found.donor,
+        "class_index": found.class_index,
+    }
+    return pack(header, {})
+
+
+def _donor(session: Session, other: Session | None, name: str) -> NDArray[np.uint8]:
+    """(H, W, 3), of the size of the session's picture."""
+    if other is not None:
+        return other.image if other.size == session.size else resize(other.image, session.size)
+    picture = Image.fromarray(session.image)
+    if name == "gray":
+        return np.asarray(picture.convert("L").convert("RGB"))
+    if name == "blurred":
+        return np.asarray(picture.filter(ImageFilter.GaussianBlur(_BLUR)))
+    raise ValueError(f"the viewer asked for a donor {name!r}: choose gray, blurred or a second picture.")

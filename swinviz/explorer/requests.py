@@ -10,7 +10,8 @@ decision       what each level and pooling scale adds to the logit of a pixel's 
 second         a second picture to compare with, opened (features.py has this and the next two)
 features       one block's token vectors, from which the page takes cosines: what looks like the query
 components     one block's token vectors as colors, by their principal components
-lens           the answer after every block, all later ones skipped (analyses.py)
+lens           the answer after every block, all later ones skipped (analyses.py has this and the next)
+patching       what each head of a block, taken from another picture, adds to the logit of a pixel's class
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from torch import Tensor
 
 from swinviz.attention import AttentionDecomposition, bias_table_image, reachable_pixels, rollout_from
 from swinviz.attention.tokens import token_positions
-from swinviz.explorer.analyses import lens
+from swinviz.explorer.analyses import lens, patching
 from swinviz.explorer.arguments import Arguments, block_of, edits_of, pixel_of
 from swinviz.explorer.features import components, features, open_second
 from swinviz.explorer.session import Session
@@ -40,7 +41,7 @@ __all__ = ["OfflineContents", "handle", "manifest"]
 _CONTENT_SPAN = 12.0
 """Nats below a row's largest content probability that are still told apart: down to 6 in a million."""
 
-ANALYSES = ("features", "components", "lens")
+ANALYSES = ("features", "components", "lens", "patching")
 """Requests that not every host can answer; a manifest lists those that its host can."""
 
 Arrays = dict[str, NDArray[Any] | Fixed]
@@ -124,6 +125,7 @@ def _kept_analyses(session: Session, offline: OfflineContents) -> list[str]:
         "features": len(offline.no_features) < len(session.geometries),
         "components": offline.components,
         "lens": offline.lens,
+        "patching": False,
     }
     return [name for name in ANALYSES if kept[name]]
 
@@ -240,4 +242,5 @@ _HANDLERS: dict[str, Callable[[Session, Arguments], bytes]] = {
     "features": features,
     "components": components,
     "lens": lens,
+    "patching": patching,
 }

@@ -24,6 +24,7 @@ from swinviz.attention import AttentionDecomposition, block_geometries, decompos
 from swinviz.attribution import DecoderAttribution, Lens, LogitAttribution, decoder_lens
 from swinviz.features import TokenMap
 from swinviz.images import ImageLike, keep_ratio_size, normalize, read_image, resize
+from swinviz.interventions import CachedRun, Patching
 from swinviz.interventions.named import EditNames, named_edits
 from swinviz.model.geometry import WindowGeometry
 from swinviz.model.hooks import BlockId, Captured, Hook, capture, edit
@@ -180,6 +181,24 @@ class Session:
         # Of the pixel that it is asked about, the lens says more than the viewer shows.
         return self._remember(("lens", ()), lambda: decoder_lens(self.model, self._images(), (0, 0)))
 
+    def patching(
+        self, pixel: tuple[int, int], donor: str, image: Callable[[], NDArray[np.uint8]]
+    ) -> Patching:
+        """Prepare patching the logit of a pixel's class from a donor.
+
+        Args:
+            pixel: (y, x) of the model's input.
+            donor: name that stands for the donor; the last one is kept.
+            image: makes the donor, (H, W, 3), of the picture's size; called when it is not kept.
+        """
+
+        def compute() -> Patching:
+            given = normalize(image())[None].to(self.model.device, self.model.dtype)
+            return Patching(run, given, pixel)
+
+        run = self._remember(("cached run", ()), lambda: CachedRun(self.model, self._images()))
+        return self._remember(("patching", (pixel, donor)), compute, kept=1)
+
     def mean_patterns(self, edits: EditNames = ()) -> Captured:
         """Compute all blocks' patterns, heads averaged, as `rollout` takes them: name -> (1, nW, 1, N, N)."""
 
@@ -229,12 +248,12 @@ class Session:
             self.module(key)(inputs.x, inputs.geometry)
         return {point: seen[name] for name, point in names.items()}
 
-    def _remember(self, key: tuple[str, object], compute: Callable[[], Value]) -> Value:
+    def _remember(self, key: tuple[str, object], compute: Callable[[], Value], *, kept: int = _KEPT) -> Value:
         with self._lock:  # one at a time: two threads that ask for one run shall not both compute it
             if key not in self._remembered:
                 self._remembered[key] = compute()
-                family = [kept for kept in self._remembered if kept[0] == key[0]]
-                for old in family[:-_KEPT]:
+                family = [each for each in self._remembered if each[0] == key[0]]
+                for old in family[:-kept]:
                     del self._remembered[old]
             self._remembered.move_to_end(key)
             return cast(Value, self._remembered[key])

@@ -191,7 +191,14 @@ def test_axe_finds_no_violation_in_any_panel_or_step_of_the_tour(
             assert said == [], f"{where}, {scheme}, {name}"
             assert any(each["id"] == "color-contrast" for each in found["passes"])  # axe saw the page
 
-        for panel in ("Why this pattern", "Whole model", "Looks like", "Lens", "Heads and shares"):
+        for panel in (
+            "Why this pattern",
+            "Whole model",
+            "Looks like",
+            "Lens",
+            "Patching",
+            "Heads and shares",
+        ):
             page.get_by_role("tab", name=panel).click()
             if panel == "Looks like":
                 page.locator("input[type=file]").set_input_files(
@@ -200,6 +207,9 @@ def test_axe_finds_no_violation_in_any_panel_or_step_of_the_tour(
                 expect(page.locator(".swv-panel:not([hidden])")).to_contain_text("the most alike token is")
             if panel == "Whole model":
                 page.locator(".swv-outcome b").wait_for()
+            if panel == "Patching":
+                page.get_by_role("button", name="Measure").click()
+                page.get_by_role("button", name="Measure again").wait_for()
             if panel == "Lens":
                 page.locator(".swv-decided").wait_for()
             if panel == "Why this pattern":

@@ -3,10 +3,12 @@
 /**
  * @import {Direction} from "./rows.js"
  * @import {Layer, State, TimelineKind} from "./state.js"
+ * @import {JobName} from "./jobs.js"
  * @import {Arguments} from "./transports.js"
  * @import {BlockInfo, Manifest, Moment, View} from "./view.js"
  * @import {Message} from "./wire_format.js"
  * @typedef {ReturnType<typeof makeActions>} Actions
+ * @typedef {ReturnType<typeof import("./jobs.js").makeJobs>} Jobs
  * @typedef {object} Stage
  * @property {Manifest} manifest
  * @property {State} state changed here
@@ -14,6 +16,7 @@
  * @property {() => View} view what is drawn now
  * @property {(base: boolean) => void} changed draw in the next frame; `base`: also what lies below the attention
  * @property {() => void} announce say what is drawn
+ * @property {Jobs} jobs
  * @property {(name: string, args: Arguments) => Promise<Message>} ask Python, and keep nothing
  */
 
@@ -25,7 +28,7 @@ import { LAYERS } from "./state.js";
 const REST_MILLISECONDS = 150;
 
 /** @param {Stage} stage */
-export function makeActions({ manifest, state, moment, view, changed, announce, ask }) {
+export function makeActions({ manifest, state, moment, view, changed, announce, ask, jobs }) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let rest;
   /** @type {ReturnType<typeof setInterval> | undefined} */
@@ -89,6 +92,13 @@ export function makeActions({ manifest, state, moment, view, changed, announce, 
     chooseDirection: (direction) => set({ direction }, false),
     reverse: () => set({ direction: state.direction === "query" ? "key" : "query" }, false),
     alike: () => set({ direction: state.direction === "like" ? "query" : "like" }, false),
+    /** Measure something at the pixel, which is locked: the mouse shall not end it. @param {JobName} name */
+    startJob(name) {
+      set({ locked: true });
+      jobs.start(name, manifest, state, moment.second);
+    },
+    /** @param {JobName} name */
+    stopJob: (name) => jobs.stop(name),
     /** Compare with a second picture. @param {File} file */
     async openSecond(file) {
       const opening = { name: file.name, size: [0, 0], image: null };

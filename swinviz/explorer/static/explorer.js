@@ -19,6 +19,7 @@ import { makeActions } from "./actions.js";
 import { cached, makeAnswers } from "./answers.js";
 import { make } from "./dom.js";
 import { listenToTerms } from "./glossary.js";
+import { makeJobs } from "./jobs.js";
 import { listenToDrops, listenToKeys, listenToPointer } from "./input.js";
 import { buildPage, placeholder } from "./page.js";
 import { clampState, firstState, formatState } from "./state.js";
@@ -62,9 +63,10 @@ export async function mount(element, transport, { state: text = "", onstate = nu
   /** @type {Moment} */
   const moment = { pointer: null, resting: true, frame: null, second: null, colors: theme.colors() };
   const answers = makeAnswers(source, changed);
+  const jobs = makeJobs(source, changed);
   let view = viewOf(opened, state, {}, moment);
   const actions = makeActions({
-    manifest: opened, state, moment, view: () => view, changed, announce: () => page.announce(), ask: transport.request,
+    manifest: opened, state, moment, view: () => view, changed, announce: () => page.announce(), ask: transport.request, jobs,
   });
   const page = buildPage(root, opened, actions, { view: () => view, link: () => link(formatState({ ...state, locked: true })) });
   const terms = listenToTerms(root); // before the keys: Escape closes what lies on top
@@ -80,7 +82,7 @@ export async function mount(element, transport, { state: text = "", onstate = nu
     moment.colors = theme.colors();
     const found = answers.ask(requestsOf(opened, state, moment));
     const stay = Object.fromEntries(["timeline", "rollout", "decision"].map((slot) => [slot, answers.latest(slot)]));
-    view = viewOf(opened, state, { ...found, ...stay }, moment);
+    view = viewOf(opened, state, { ...found, ...stay }, moment, { patching: jobs.of("patching", opened, state, moment.second) });
     page.show(view, all);
     tour.show(view);
     root.dataset.ready = String(Boolean(view.block && view.before));
@@ -114,6 +116,7 @@ export async function mount(element, transport, { state: text = "", onstate = nu
       tour.destroy();
       resized.disconnect();
       actions.close();
+      jobs.close();
       cancelAnimationFrame(frame);
       source.close();
       element.replaceChildren();

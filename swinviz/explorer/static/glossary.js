@@ -30,6 +30,8 @@ export const DEFINITIONS = {
     + "blue, paint tokens with like vectors in like colors; the colors themselves mean nothing."],
   lens: ["pixel lens", "What the model would answer if it stopped after a block: later blocks are skipped, and the decoder works with what is "
     + "there. A pixel is decided where its class is the last one and stays."],
+  patching: ["patching", "What a head gives in one picture is put into the run of another, and everything after it runs again. If the answer "
+    + "changes, that head carried what tells the two pictures apart."],
   logit: ["logit", "A class's score for a pixel, before all scores are turned into probabilities. The largest wins."],
   lateral: ["lateral", "A 1 × 1 convolution that brings a stage's map to the width of the decoder."],
   pooling: ["pyramid pooling", "Averages of the last map over the whole picture and over grids of 2 × 2, 3 × 3 and 6 × 6 fields: "

@@ -62,6 +62,15 @@ export const EDIT_NAMES = {
   mask_padding_keys: ["padding masked", "forbid attention to padding"],
 };
 
+/** @typedef {"gray" | "blurred" | "second"} Donor */
+
+/** Pictures that patching takes from: on the button, and in a sentence. @type {Record<Donor, [name: string, meaning: string]>} */
+export const DONOR_NAMES = {
+  gray: ["without color", "its copy without color"],
+  blurred: ["blurred", "its blurred copy"],
+  second: ["second picture", "the second picture, at the size of the first"],
+};
+
 /** @param {string} name of an edit: one of the above, or off-STAGE-BLOCK-HEAD */
 export const editName = (name) => EDIT_NAMES[name]?.[0] ?? `without head ${name.slice(4).replaceAll("-", "·")}`;
 
@@ -107,7 +116,7 @@ export function offlineText(blocks, { no_patterns, no_content, no_features, comp
   if (components) held.push("PCA colors");
   if (lens) held.push("the answers after every block");
   if (edits.length) held.push("the segmentation under each edit");
-  return `An offline copy. It holds ${held.join("; ")}. All else needs Python: a second picture, edits together, their attention, heads silenced`
+  return `An offline copy. It holds ${held.join("; ")}. All else needs Python: a second picture, patching, edits together, their attention, heads silenced`
     + `${timeline_every ? "" : ", rollout, reach and decision"}.`;
 }
 

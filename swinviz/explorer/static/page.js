@@ -18,6 +18,7 @@ import { makeHeader } from "./panels/header.js";
 import { makeHeads } from "./panels/heads.js";
 import { makeLensStrip } from "./panels/lens_strip.js";
 import { makeModelMap } from "./panels/model_map.js";
+import { makePatching } from "./panels/patching.js";
 import { makePicture } from "./panels/picture.js";
 import { makeReadout } from "./panels/readout.js";
 import { makeSaving } from "./panels/saving.js";
@@ -63,6 +64,10 @@ export function buildPage(root, manifest, actions, { view, link }) {
   if (manifest.analyses.includes("lens")) {
     const lens = makeLensStrip(manifest, actions, picture.image);
     panels.push({ id: "lens", label: "Lens", elements: lens.elements, show: lens.show });
+  }
+  if (manifest.analyses.includes("patching")) {
+    const patching = makePatching(manifest, actions);
+    panels.push({ id: "patching", label: "Patching", elements: patching.elements, show: patching.show });
   }
   const tabs = makeTabs(panels, actions);
   const spoken = make("p", { class: "swv-hidden", "aria-live": "polite" });

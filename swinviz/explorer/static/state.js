@@ -7,7 +7,7 @@
  * @typedef {ReturnType<typeof initialState>} State
  */
 
-import { EDIT_NAMES } from "./labels.js";
+import { DONOR_NAMES, EDIT_NAMES } from "./labels.js";
 
 /** @type {Layer[]} */
 export const LAYERS = ["grid", "shifted", "borders", "padding", "outlines", "components"];
@@ -23,6 +23,7 @@ export function initialState() {
     timeline: /** @type {TimelineKind} */ ("rollout"),
     edits: /** @type {string[]} */ ([]),
     compare: 0.5,
+    donor: /** @type {import("./labels.js").Donor} */ ("gray"), // where patching takes from
     view: "attention", // the panel beside the picture that is open; page.js lists them
   };
 }
@@ -121,6 +122,7 @@ export function clampState(state, { size: [height, width], blocks, offline, anal
   if (state.direction !== "key" && !(state.direction === "like" && analyses.includes("features"))) state.direction = "query";
   if (!analyses.includes("components")) state.layers = state.layers.filter((layer) => layer !== "components");
   if (state.timeline !== "reach") state.timeline = "rollout";
+  if (!Object.hasOwn(DONOR_NAMES, state.donor)) state.donor = "gray";
   if (state.region) {
     const [top, left, bottom, right] = state.region;
     const box = [within(top, 0, height), within(left, 0, width), within(bottom, 0, height), within(right, 0, width)];

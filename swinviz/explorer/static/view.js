@@ -7,6 +7,7 @@
  * @import {Rgb} from "./colors.js"
  * @import {Answer, Request} from "./answers.js"
  * @import {Message, Numbers, StoredArray} from "./wire_format.js"
+ * @import {Job} from "./jobs.js"
  * @import {SecondPicture} from "./second.js"
  * @import {State} from "./state.js"
  * @import {Colors} from "./theme.js"
@@ -142,8 +143,9 @@ function decompositionOf({ decomposition, content }, block, { y, x }) {
  * @param {Record<string, Answer | null>} answers to requestsOf(); "timeline", "rollout" and "decision" may be older
  *   ones, which stay meanwhile
  * @param {Moment} moment
+ * @param {{patching?: Job | null}} jobs
  */
-export function viewOf(manifest, state, answers, moment) {
+export function viewOf(manifest, state, answers, moment, jobs = {}) {
   const chosen = manifest.blocks.find(({ stage, block }) => stage === state.stage && block === state.block) ?? manifest.blocks[0];
   const edits = attentionEdits(manifest, state);
   const unshifted = edits.includes("no_shift");
@@ -163,7 +165,7 @@ export function viewOf(manifest, state, answers, moment) {
     decomposition: unknown ? { error: unknown } : decompositionOf(answers, block, state),
     similarity: similarityOf(answers.features, answers.features, weights),
     elsewhere: similarityOf(answers.features, answers.elsewhere, weights), components: answers.components ?? null,
-    lens: answers.lens ?? null,
+    lens: answers.lens ?? null, patching: jobs.patching ?? null,
     timeline: answers.timeline ?? null, rollout: answers.rollout ?? null, decision: answers.decision ?? null,
     timelinePixel: manifest.offline?.timeline_every ? timelinePixel(manifest, state) : [state.y, state.x],
   };
