@@ -1,4 +1,4 @@
-"""The explorer of a model as large as swin-t: the tour at sixty frames a second, a pointer that is followed."""
+"""The explorer of a model as large as swin-t: the tour at sixty frames a second, the pointer followed."""
 
 from __future__ import annotations
 
