@@ -93,7 +93,9 @@ def save_head_page(
         intro=html.escape(
             f"Searched for: {search.criterion}, in {search.pictures} pictures. Each head shows its best "
             "windows, one a picture: the query is outlined, and the brighter a token's color, the larger its "
-            "share of the query's attention. Statistics are means over all queries of all pictures."
+            "share of the query's attention; white is padding, and a window that the shift wrapped is put "
+            "together from up to four parts of its picture. Statistics are means over all queries of all "
+            "pictures."
         ),
         links="".join(f'<a href="#block-{name}">block {name}</a>' for name in names.values()),
         blocks="".join(

@@ -168,7 +168,9 @@ def at_a_distance() -> Criterion:
 
 
 def on_class(class_index: int) -> Criterion:
-    """Score queries by attention on a class beyond what its share of the window's tokens would give.
+    """Score queries by attention on a class beyond what its share of the window's real tokens would give.
+
+    Padding is no token of the picture: counted in, it would make every window at the border seem typical.
 
     Args:
         class_index: the class; a token's class is the model's own at the pixel in its middle.
@@ -183,7 +185,8 @@ def on_class(class_index: int) -> Criterion:
         shows = (seen.labels[rows[:, None], columns[None, :]] == class_index).float()  # H W
         windowed = geometry.to_windows(shows[None, :, :, None])[0, :, :, 0].to(seen.pattern.device)  # nW N
         attended = torch.einsum("whqk,wk->whq", seen.pattern.float(), windowed)
-        return attended - windowed.mean(dim=1)[:, None, None]
+        real = (~padding_places(geometry, windowed.device)).sum(dim=1)
+        return attended - (windowed.sum(dim=1) / real)[:, None, None]
 
     return score
 

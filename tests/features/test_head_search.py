@@ -35,7 +35,7 @@ def loop_score(kind: str, row: list[float], window: list[int], query: int, width
             middle = labels[min(y * stride + stride // 2, labels.shape[0] - 1)][
                 min(x * stride + stride // 2, labels.shape[1] - 1)
             ]
-            total += (row[key] - 1 / len(window)) * float(middle == 1)
+            total += (row[key] - 1 / sum(each >= 0 for each in window)) * float(middle == 1)
         else:
             vector = facts["stream"][y, x].double()
             total += row[key] * float(vector @ DIRECTION.double() / vector.norm() / DIRECTION.double().norm())
