@@ -169,8 +169,9 @@ const search = /** @type {HTMLInputElement} */ (make("input", {
 function images() {
   return [
     make("h2", { id: "images" }, "Images"),
-    make("div", { class: "controls" }, make("label", { for: "class" }, "with"), picker,
-      make("label", { for: "order" }, "order"), order, make("label", { for: "search" }, "name"), search, count),
+    make("div", { class: "controls" }, 
+      ...[{ text: "with", control: picker }, { text: "order", control: order }, { text: "name", control: search }].map(
+        ({ text, control }) => make("span", {}, make("label", { for: control.id }, text), control)), count),
     make("div", { class: "columns" }, make("div", { class: "scroll", tabindex: -1 },
       make("table", {}, make("thead", {}, columns), rows)), detail),
   ];
@@ -261,7 +262,7 @@ function plot(chart) {
   chart.lines.forEach(({ points, color, name }, index) => {
     draw("polyline", { points: points.map(([x, y]) => `${across(x)},${up(y)}`).join(" "), fill: "none", stroke: color, "stroke-width": 2 });
     for (const [x, y] of points) draw("circle", { cx: across(x), cy: up(y), r: 2.5, fill: color });
-    if (chart.lines.length > 1) draw("text", { x: 60, y: 24 + 16 * index, style: `fill:${color}` }, name);
+    if (chart.lines.length > 1) draw("text", { x: 386, y: 194 + 16 * index, "text-anchor": "end", style: `fill:${color}` }, name);
   });
   return svg;
 }
@@ -269,7 +270,8 @@ function plot(chart) {
 /** @param {(of: Evaluation) => [number, number][]} points */
 function lines(points) {
   const now = { points: points(report), color: "var(--accent)", name: "this report" };
-  return baseline ? [{ points: points(baseline), color: "var(--worse)", name: "earlier report" }, now] : [now];
+  const then = { points: baseline ? points(baseline) : [], color: "var(--worse)", name: "earlier report" };
+  return [then, now].filter((line) => line.points.length);
 }
 
 function trust() {
