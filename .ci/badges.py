@@ -1,4 +1,4 @@
-"""Links that open the notebooks elsewhere, written into them from the one address in pyproject.toml."""
+"""Links to where this is published, written into notebooks and README from the address in pyproject.toml."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["address"]
+__all__ = ["address", "readme", "site"]
 
 ROOT = Path(__file__).parents[1]
+PLACEHOLDER = "your_account"
 BRANCH = "main"
 EXTRAS = "notebook,video,formats,export"
 
@@ -22,6 +23,19 @@ EXTRAS = "notebook,video,formats,export"
 def address() -> str:
     """The repository's address, from the one place that has it."""
     return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]["Repository"]
+
+
+def site() -> str:
+    """Address at which GitHub Pages publishes the site; empty while the repository has none."""
+    owner, name = address().removeprefix("https://github.com/").split("/")
+    return "" if owner == PLACEHOLDER else f"https://{owner}.github.io/{name}/"
+
+
+def readme(text: str) -> str:
+    """README with a link to the published playground in front of the command that serves it here."""
+    words = "Try it in your browser"
+    linked = f"**[{words}]({site()}playground/)**" if site() else f"**{words}**"
+    return re.sub(rf"^\*\*\[?{words}(?:\]\([^)]*\))?\*\*", linked, text, flags=re.MULTILINE)
 
 
 def _links(stem: str) -> list[str]:
@@ -55,3 +69,4 @@ def _notebook(path: Path) -> str:
 if __name__ == "__main__":
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         path.write_text(_notebook(path), "utf-8")
+    (ROOT / "README.md").write_text(readme((ROOT / "README.md").read_text("utf-8")), "utf-8")

@@ -11,7 +11,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, TypeVar, cast
 
@@ -171,10 +171,15 @@ class Session:
     def decision(self, pixel: tuple[int, int], edits: EditNames = ()) -> LogitAttribution:
         """Split the logit of a pixel's class into the shares of the decoder's levels and pooling scales."""
         run = self.run(edits)
-        decoder = self._remember(
-            ("decoder", edits), lambda: DecoderAttribution(self.model.head, run.features, self.size)
-        )
-        return decoder.at(pixel, class_index=int(run.labels[pixel]))
+        with edit(self.model, named_edits(edits)):  # a level that is dropped has no share
+            decoder = self._remember(
+                ("decoder", edits), lambda: DecoderAttribution(self.model.head, run.features, self.size)
+            )
+            found = decoder.at(pixel, class_index=int(run.labels[pixel]))
+        if f"drop-{len(run.features) - 1}" not in edits:
+            return found
+        nothing = tuple((scale, 0.0) for scale, _ in found.pooling)
+        return replace(found, backbone=0.0, pooling=nothing, bottleneck_constant=0.0)
 
     def lens(self) -> Lens:
         """Ask the decode head after every block, all later blocks skipped."""

@@ -114,7 +114,7 @@ class HeadWriter:
                 self.hooks.see(f"head.fusion.{i}", partial(str, share))
             fused = g.op("Sum", *shares)
         else:
-            fused = self._convolve(g.op("Concat", *same, axis=1), "head.fusion.conv.weight", kernel, None)
+            fused = self._convolve(g.op("Concat", *same, axis=1), "head.fusion.conv", kernel, None)
         bn = fusion.bn
         assert isinstance(bn, nn.BatchNorm2d)
         known = {**dict(bn.named_parameters()), **dict(bn.named_buffers())}

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from swinviz.errors import ImageError
+from swinviz.images.sentences import REFUSALS
 from swinviz.images.structure import check_exif, check_scans, check_structure
 
 __all__ = ["FORMATS", "MAX_PIXELS", "MAX_SIDE", "ImageLike", "read_image"]
@@ -126,7 +127,7 @@ def _contents(file: BinaryIO) -> bytes:
 
 def _from_bytes(contents: bytes, name: str, limits: tuple[int, int]) -> NDArray[np.uint8]:
     if not contents:
-        raise ImageError(f"{name} is empty (0 bytes); export or download it again")
+        raise ImageError(REFUSALS["empty"].format(name=name))
     check_structure(contents, name)
     with _decoding(name), Image.open(io.BytesIO(contents), formats=FORMATS) as image:
         check_scans(contents, image.width * image.height, name)
@@ -142,18 +143,14 @@ def _decoding(name: str) -> Iterator[None]:
         except ImageError:
             raise
         except UnidentifiedImageError as error:
-            raise ImageError(
-                f"{name} is not a PNG, JPEG, WebP, GIF, TIFF or BMP image; convert it"
-            ) from error
+            raise ImageError(REFUSALS["unknown"].format(name=name)) from error
         except Image.DecompressionBombError as error:
             raise ImageError(f"{name} has more pixels than can be read safely; make it smaller") from error
         except MemoryError as error:
-            raise ImageError(f"{name} needs more memory than there is; make it smaller") from error
+            raise ImageError(REFUSALS["memory"].format(name=name)) from error
         except Exception as error:  # damage shows as OSError, SyntaxError, struct.error, IndexError, ...
             reason = " ".join(str(error).split()) or type(error).__name__
-            raise ImageError(
-                f"{name} is truncated or damaged ({reason}); export or download it again"
-            ) from error
+            raise ImageError(REFUSALS["damaged"].format(name=name, reason=reason)) from error
 
 
 class _Quiet:
@@ -184,15 +181,11 @@ _quiet = _Quiet()
 def _from_pil(image: Image.Image, name: str, limits: tuple[int, int]) -> NDArray[np.uint8]:
     width, height = image.size
     max_pixels, max_side = limits
+    known = {"name": name, "width": width, "height": height}
     if max(width, height) > max_side:
-        raise ImageError(
-            f"{name} has {width} x {height} pixels, a side beyond the limit of {max_side}; cut it into pieces"
-        )
+        raise ImageError(REFUSALS["long"].format(**known, limit=max_side))
     if width * height > max_pixels:
-        raise ImageError(
-            f"{name} has {width} x {height} pixels, more than the limit of {max_pixels / 1e6:g} million; "
-            "make it smaller or raise max_pixels"
-        )
+        raise ImageError(REFUSALS["large"].format(**known, limit=f"{max_pixels / 1e6:g}"))
     image.load()
     exif = image.info.get("exif")
     if isinstance(exif, bytes):

@@ -48,6 +48,7 @@ export function controlsOf(edits, blocks) {
     padding: new Float32Array(blocks.length),
     bias: new Float32Array(blocks.length).fill(1),
     heads: new Float32Array(heads).fill(1),
+    levels: new Float32Array(1 + Math.max(...blocks.map(({ stage }) => stage))).fill(1),
   };
   for (const edit of edits) {
     const off = edit.match(/^off-(\d+)-(\d+)-(\d+)$/);
@@ -56,11 +57,12 @@ export function controlsOf(edits, blocks) {
       const found = blocks.find((each) => each.stage === stage && each.block === block);
       if (!found || head >= found.heads) throw new Error(`there is no edit '${edit}' in this model.`);
       controls.heads[found.firstHead + head] = 0;
-    } else if (edit === "no_shift") controls.shift.fill(0n);
+    } else if (/^drop-\d$/.test(edit) && Number(edit.slice(5)) < controls.levels.length) controls.levels[Number(edit.slice(5))] = 0;
+    else if (edit === "no_shift") controls.shift.fill(0n);
     else if (edit === "no_mask") controls.mask.fill(0);
     else if (edit === "mask_padding_keys") controls.padding.fill(MASK_VALUE);
     else if (edit === "no_bias") controls.bias.fill(0);
-    else throw new Error(`the edit '${edit}' needs Python: it is not among this graph's controls.`);
+    else throw new Error(`there is no edit '${edit}' in this model.`);
   }
   if (edits.includes("no_mask")) controls.padding.fill(0); // it takes the whole mask away, padding's too
   return controls;

@@ -9,20 +9,25 @@
  * @import {Cut} from "./walks.js"
  * @typedef {Record<string, {data: any, dims: readonly number[]}>} Outputs
  * @typedef {(feeds: Record<string, {data: any, dims: number[]}>, outputs: string[]) => Promise<Outputs>} RunGraph
+ * @typedef {ReturnType<typeof decider>} Decider
  * @typedef {{classes: string[], palette: number[][], mean: number[], std: number[], scale: number[], strides: number[],
- *   backbone: import("./controls.js").Backbone, head: {pool_scales: number[]}}} Metadata
+ *   backbone: import("./controls.js").Backbone, head: {pool_scales: number[]}, fusion_eps: number}} Metadata
  * @typedef {Cut & BlockPlan & {pattern: Float32Array, mean?: Float32Array}} RunBlock
- * @typedef {{labels: Uint8Array | Uint16Array, confidence: Float32Array, outputs: Outputs, blocks: RunBlock[]}} Run
+ * @typedef {{labels: Uint8Array | Uint16Array, confidence: Float32Array, outputs: Outputs, blocks: RunBlock[],
+ *   levels: Float32Array, decider?: Decider}} Run
  */
 
 import { locate, makeGeometry, tokenAt } from "../../../explorer/static/geometry.js";
 import { controlsOf, editNames, planBlocks } from "./controls.js";
+import { decider } from "./decision.js";
 import { argmax, confidenceOf } from "./labels.js";
 import { decomposer } from "./parts.js";
 import { keepRatioSize, normalize, resize, roundEven } from "./prepare.js";
 import { fixedPoint, quantizeRows } from "./quantize.js";
 import { meanOverHeads, reachOf, rolloutFrom, tablesOf } from "./walks.js";
 
+const WEIGHTS = ["bottleneck.conv.weight", "bottleneck.conv.bias", "fusion.conv.weight", "fusion.bn.weight", "fusion.bn.bias",
+  "fusion.bn.running_mean", "fusion.bn.running_var", "classifier.weight", "classifier.bias"];
 const KEPT = 3; // runs remembered, as Python's session does
 
 /** @param {any} data @param {number[]} shape @returns {StoredArray} */
@@ -43,6 +48,10 @@ export function makeEngine(runGraph, metadata, picture, { title, name }) {
   /** @type {Map<string, ReturnType<typeof decomposer>>} */
   const decompositions = new Map();
 
+  const { head: { pool_scales: scales }, strides } = metadata, last = strides.length - 1;
+  const decisive = ["head.fusion", "head.bottleneck", ...strides.slice(1).map((_, level) => `head.fpn.${level}`),
+    `stages.${last}.out`, ...scales.map((_, index) => `head.ppm.${index}`), ...WEIGHTS.map((name) => `weight:head.${name}`)];
+
   /** @param {BlockPlan} plan @param {string} point */
   const hook = ({ stage, block }, point) => `stages.${stage}.blocks.${block}.attn.${point}`;
 
@@ -50,9 +59,10 @@ export function makeEngine(runGraph, metadata, picture, { title, name }) {
   async function compute(edits) {
     /** @type {Record<string, {data: any, dims: number[]}>} */
     const feeds = { image: input };
-    for (const [control, data] of Object.entries(controlsOf(edits, plans))) feeds[control] = { data, dims: [data.length] };
+    const controls = controlsOf(edits, plans);
+    for (const [control, data] of Object.entries(controls)) feeds[control] = { data, dims: [data.length] };
     const points = edits.length ? ["pattern"] : ["pattern", "q", "k", "bias"];
-    const outputs = await runGraph(feeds, ["logits", ...plans.flatMap((plan) => points.map((point) => hook(plan, point)))]);
+    const outputs = await runGraph(feeds, ["logits", ...decisive, ...plans.flatMap((plan) => points.map((point) => hook(plan, point)))]);
     /** @type {Map<string, Cut>} */
     const cuts = new Map();
     const blocks = plans.map((plan) => {
@@ -64,7 +74,7 @@ export function makeEngine(runGraph, metadata, picture, { title, name }) {
       return { ...plan, fields, .../** @type {Cut} */ (cuts.get(key)), pattern: outputs[hook(plan, "pattern")].data };
     });
     const { labels, highest } = argmax(outputs.logits.data, metadata.classes.length);
-    return { labels, confidence: confidenceOf(outputs.logits.data, highest), outputs, blocks };
+    return { labels, confidence: confidenceOf(outputs.logits.data, highest), outputs, blocks, levels: controls.levels };
   }
 
   /** The run under some edits, remembered. @param {string[]} edits */
@@ -141,6 +151,12 @@ export function makeEngine(runGraph, metadata, picture, { title, name }) {
       const shape = [found.heads, found.geometry.windowArea];
       const arrays = Object.fromEntries(Object.entries(parts.partsOf(at.window, at.position)).map(([part, data]) => [part, stored(data, shape)]));
       return { header: { kind: "decomposition", window: at.window, query: at.position, divergence: parts.divergence() }, arrays };
+    },
+    async decision(args) {
+      const run = await runOf(editNames(args.edits)), [y, x] = pixelOf(args), at = y * size[1] + x, label = run.labels[at];
+      run.decider ??= decider(run.outputs, { levels: strides.length, scales, epsilon: metadata.fusion_eps, size }, run.levels);
+      const logit = run.outputs.logits.data[label * size[0] * size[1] + at];
+      return { header: { kind: "decision", y, x, confidence: run.confidence[at], logit, ...run.decider(y, x, label) }, arrays: {} };
     },
     async timeline(args) {
       const edits = editNames(args.edits), [y, x] = pixelOf(args), run = await runOf(edits);

@@ -5,9 +5,10 @@
 
 /**
  * Start a worker with the runtime and the model.
- * @param {{runtime: string, model: string, threads: number, provider?: string}} from addresses of both, on this server
+ * @param {{folder: string, model: string, threads: number, provider: "wasm" | "webgpu"}} from folders of the runtime and the
+ *   model, on this server
  */
-export async function startEngine({ runtime, model, threads, provider = "wasm" }) {
+export async function startEngine({ folder, model, threads, provider }) {
   const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
   /** @type {Map<number, {resolve: (value: any) => void, reject: (error: Error) => void}>} */
   const waiting = new Map();
@@ -27,8 +28,12 @@ export async function startEngine({ runtime, model, threads, provider = "wasm" }
     waiting.set(++count, { resolve, reject });
     worker.postMessage({ id: count, ...job });
   });
-  const started = await ask({ kind: "load", runtime, model, threads, provider });
+  const started = await ask({ kind: "load", folder, model, threads, provider }).catch((error) => {
+    worker.terminate();
+    throw error;
+  });
   return {
+    provider,
     /** Threads that the runtime uses. @type {number} */
     threads: started.threads,
     /** What the model's file says of itself. @type {import("./engine.js").Metadata} */

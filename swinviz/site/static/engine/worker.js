@@ -3,7 +3,7 @@
 /**
  * @import {Picture} from "./prepare.js"
  * @import {Metadata, RunGraph} from "./engine.js"
- * @typedef {{id: number, kind: "load", runtime: string, model: string, threads: number, provider: string}
+ * @typedef {{id: number, kind: "load", folder: string, model: string, threads: number, provider: "wasm" | "webgpu"}
  *   | {id: number, kind: "open", picture: Picture, title: string, name: string}
  *   | {id: number, kind: "labels", picture: Picture}
  *   | {id: number, kind: "request", name: string, args: Record<string, string | number>}} Job
@@ -34,14 +34,37 @@ function runGraph(feeds, outputs) {
   return run;
 }
 
+const RUNTIMES = {
+  wasm: ["ort.wasm.min.mjs", "ort-wasm-simd-threaded.wasm.gz"],
+  webgpu: ["ort.webgpu.min.mjs", "ort-wasm-simd-threaded.asyncify.wasm.gz"],
+};
+
+/** @param {string} address @returns {Promise<Response>} */
+async function fetched(address) {
+  const answer = await fetch(address);
+  if (!answer.ok) throw new Error(`the server has no ${new URL(address).pathname} (${answer.status})`);
+  return answer;
+}
+
+/** Bytes of a compressed file; some servers have them unpacked by the browser already. @param {string} address */
+async function unpacked(address) {
+  const bytes = new Uint8Array(await (await fetched(address)).arrayBuffer());
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
 /** @param {Extract<Job, {kind: "load"}>} job */
-async function load({ runtime, model, threads, provider }) {
-  ort = await import(runtime);
-  ort.env.wasm.numThreads = threads;
-  ort.env.wasm.wasmPaths = new URL(".", runtime).href;
-  const [bytes, described] = await Promise.all([fetch(model).then((answer) => answer.arrayBuffer()), fetch(`${model}.json`).then((answer) => answer.json())]);
+async function load({ folder, model, threads, provider }) {
+  const [script, binary] = RUNTIMES[provider];
+  const [runtime, wasm, graph, described] = await Promise.all([import(folder + script), unpacked(folder + binary),
+    unpacked(`${model}model.onnx.gz`), fetched(`${model}model.json`).then((answer) => answer.json())]);
+  ort = runtime;
   metadata = described;
-  session = await ort.InferenceSession.create(bytes, { executionProviders: [provider] });
+  Object.assign(ort.env.wasm, { numThreads: threads, wasmPaths: folder, wasmBinary: wasm.buffer });
+  session = await ort.InferenceSession.create(graph, { executionProviders: [provider], logSeverityLevel: 3 });
+  // Graphics drivers refuse when something runs, not before.
+  if (provider === "webgpu") await labelsOf({ data: new Uint8Array(3 * 32 * 32), height: 32, width: 32 });
   return { threads: ort.env.wasm.numThreads, metadata };
 }
 
