@@ -13,8 +13,8 @@ What `swinviz.load(NAME)` takes, with the figures that its authors published: UP
 `python -m swinviz evaluate` prints yours beside them. Nothing is downloaded unasked, and every file is held
 to the hash in its name.
 
-| name | backbone | window | parameters | memory, GB | images a second | mIoU | mIoU ms+flip | file |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| name | backbone | parameters | memory, GB | images a second | mIoU | mIoU ms+flip | file |
+| --- | --- | --- | --- | --- | --- | --- | --- |
 """
 
 
@@ -29,7 +29,6 @@ def published_table() -> str:
         cells = [
             f"`{name}`",
             preset.title,
-            preset.backbone.window_size,
             f"{preset.parameters / 1e6:.0f} M",
             *("" if figure is None else figure for figure in figures),
             f"[{preset.sha256_start or preset.hub_id}]({source})",

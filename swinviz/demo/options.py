@@ -6,7 +6,9 @@ import argparse
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 
+from swinviz.demo.playground import find_playground
 from swinviz.devices import PRECISIONS
 
 __all__ = ["DemoOptions", "add_arguments", "options_from", "parse_options"]
@@ -30,9 +32,10 @@ class DemoOptions:
             "*.example.org" stands for all below, "*" for any.
         max_size: longest side, in pixels, that a picture is worked on at; larger ones are reduced first.
         queue: requests that may wait; further ones are told that the demo is busy.
+        playground: folder of a site that was built before, whose playground is served at /playground.
 
     Raises:
-        ValueError: a size, queue or port outside its range; the message gives the range.
+        ValueError: a size, queue or port outside its range, or no such site; the message says what to choose.
     """
 
     model: str = "auto"
@@ -45,6 +48,7 @@ class DemoOptions:
     allow_hosts: tuple[str, ...] = ()
     max_size: int = 1280
     queue: int = 16
+    playground: Path | None = None
 
     def __post_init__(self) -> None:
         if not 64 <= self.max_size <= 4096:
@@ -53,6 +57,10 @@ class DemoOptions:
             raise ValueError(f"--queue is {self.queue}: choose from 1 to 1000 waiting requests.")
         if self.port is not None and not 0 < self.port < 65536:
             raise ValueError(f"--port is {self.port}: choose from 1 to 65535.")
+        if self.playground is not None and find_playground(self.playground) is None:
+            raise ValueError(
+                f"--playground is {self.playground}: name a folder that `python -m swinviz site` wrote."
+            )
         if self.precision not in (None, *PRECISIONS):
             raise ValueError(f"--precision is {self.precision}: choose one of {', '.join(PRECISIONS)}.")
 
@@ -96,6 +104,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-size", type=int, default=standard.max_size, help="longest side worked on, pixels"
     )
     parser.add_argument("--queue", type=int, default=standard.queue, help="requests that may wait")
+    parser.add_argument(
+        "--playground", type=Path, metavar="DIR", help="built site whose playground is served at /playground"
+    )
 
 
 def options_from(given: argparse.Namespace) -> DemoOptions:

@@ -20,6 +20,7 @@ from starlette.staticfiles import StaticFiles
 from swinviz import explorer
 from swinviz.demo.live import LIVE_PATH, live_endpoint
 from swinviz.demo.page import STYLES, build_page, theme
+from swinviz.demo.playground import PLAYGROUND_PATH, Playground, find_playground
 from swinviz.demo.security import (
     MAX_UPLOAD_BYTES,
     AllowedHosts,
@@ -129,6 +130,7 @@ _NO_DOCUMENTATION: dict[str, Any] = {"docs_url": None, "redoc_url": None, "opena
 
 
 def _routes(state: DemoState, folder: Path) -> list[BaseRoute]:
+    playground = state.options.playground and find_playground(state.options.playground)
     return [
         Mount(ASSETS_PATH, StaticFiles(directory=ASSETS), name="swinviz-assets"),
         Route("/swinviz/explorer/explorer.js", _viewer),  # one request instead of thirty
@@ -136,6 +138,7 @@ def _routes(state: DemoState, folder: Path) -> list[BaseRoute]:
         Route(EXPLORE_PATH, explore_endpoint(state.sessions, state.slots), methods=["POST"]),
         Route(VIDEO_PATH, VideoEndpoint(state, folder), methods=["POST"]),
         WebSocketRoute(LIVE_PATH, live_endpoint(state)),
+        *([Mount(PLAYGROUND_PATH, Playground(playground))] if playground else []),
     ]
 
 

@@ -22,6 +22,8 @@ __all__ = ["build_playground"]
 STATIC = Path(__file__).parent / "static"
 """The playground's own page, scripts and styles."""
 
+_FIRST = ("index.html", "isolation.js")  # lie at the top of the folder
+
 
 def build_playground(
     model: SwinUPerNet,
@@ -58,7 +60,7 @@ def write_playground(
     """Write the files into an empty folder, as `build_playground` says."""
     unpack_runtime(Path(runtime) if runtime else runtime_archive(), folder / "runtime")
     for name, source in {"explorer/static": EXPLORER, "site/static": STATIC}.items():
-        shutil.copytree(source, folder / name)
+        shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns(*_FIRST))
     graph, described = web_graph(model)
     (folder / "models").mkdir()
     # Compressed here, because not every file server does it; the same model gives the same bytes.

@@ -144,10 +144,11 @@ class Tab:
 
 
 @contextlib.contextmanager
-def launch(*flags: str) -> Iterator[Browser]:
+def launch(*flags: str, without: Sequence[str] = ()) -> Iterator[Browser]:
     """A headless Chromium with further command line `flags`, such as those of a fake camera."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET_FLAGS, *flags])
+        quiet = [flag for flag in QUIET_FLAGS if flag not in without]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*quiet, *flags])
         try:
             yield browser
         finally:

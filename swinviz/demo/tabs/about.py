@@ -19,6 +19,20 @@ Pictures are sent to the machine this page comes from, segmented there, and dele
 the Live tab are never written to its disk. The page asks no other machine for anything.
 """
 
+_PLAYGROUND = """
+### In your own browser
+
+[The playground](playground/) is a page in which the model itself runs: pictures and camera frames stay on
+your machine.
+"""
+
+_NO_PLAYGROUND = """
+### In your own browser
+
+A page in which the model itself runs, so that pictures stay on the visitor's machine:
+`python -m swinviz site --playground -o site` builds it, and `--playground site` lets this demo serve it.
+"""
+
 _NANO = """
 **It knows only scenes of its own making.** It was trained on landscapes and streets that a program draws, to
 be small enough to come with the package and to show how attention works. On photographs its answers are
@@ -47,6 +61,7 @@ def about_tab(state: DemoState, active: gr.State) -> None:
 
     text = gr.Markdown(describe(state.first), elem_id="about", elem_classes="sv-about")
     gr.Markdown(_PRIVACY, elem_classes="sv-about")
+    gr.Markdown(_PLAYGROUND if state.options.playground else _NO_PLAYGROUND, elem_classes="sv-about")
     active.change(describe, active, text, api_visibility="private", queue=False)
 
 
