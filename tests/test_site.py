@@ -154,8 +154,8 @@ NOTEBOOK = [
         "figure, axes = plt.subplots()\nshow(figure, 'An empty drawing.')\nprint('said before')"
     ),
     new_code_cell(
-        "import ipywidgets\nprint('above')\n"
-        "ipywidgets.interactive(lambda side: print('side', side), side=ipywidgets.IntSlider(7, 2, 14))"
+        "import ipywidgets\nprint('ab' + 'ove')\n"
+        "ipywidgets.interactive(lambda side: print('si' + 'de', side), side=ipywidgets.IntSlider(7, 2, 14))"
     ),
     new_code_cell(
         "import numpy as np, swinviz\n"
