@@ -55,7 +55,7 @@ def write_onnx(model: SwinUPerNet, options: ExportOptions) -> onnx.ModelProto:
         *(helper.make_tensor_value_info(value.name, value.data_type, value.dims) for value in defaults),
     ]
     written = g.model(inputs, outputs, defaults)
-    for key, text in metadata(model.config).items():
+    for key, text in metadata(model.config, "float16" if options.half else "float32").items():
         written.metadata_props.add(key=key, value=text)
     onnx.checker.check_model(written)
     return written

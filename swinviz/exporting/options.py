@@ -29,18 +29,20 @@ class ExportOptions:
             hook points by name or glob, such as "stages.3.blocks.*.attn.pattern".
         size: (height, width) in pixels that the graph is for; None for one graph of every size.
         half: weights and arithmetic in float16; image and outputs stay float32.
+        int8: products with weights in eight bits, as `swinviz.exporting.quantization` says.
         controls: let the caller edit by optional inputs: `shift` (tokens, one a block), `mask` and `padding`
             (what is added to scores across regions, and of padding; one a block), `bias` (a factor, one a
             block), `heads` (a factor, one a head) and `levels` (a factor of what a level adds to the fusion).
         opset: version of ONNX's operators, 18 to 23.
 
     Raises:
-        ValueError: no output, an empty size, or another opset.
+        ValueError: no output, an empty size, two number types, or another opset.
     """
 
     outputs: tuple[str, ...] = ("logits",)
     size: tuple[int, int] | None = None
     half: bool = False
+    int8: bool = False
     controls: bool = False
     opset: int = 18
 
@@ -49,6 +51,8 @@ class ExportOptions:
             raise ValueError('a graph needs an output: name "logits", "labels" or a hook point.')
         if self.size is not None and min(self.size) < 1:
             raise ValueError(f"size is {self.size}: height and width must be at least 1 pixel.")
+        if self.half and self.int8:
+            raise ValueError("half and int8 are two number types: choose one.")
         if self.opset not in OPSETS:
             raise ValueError(f"opset is {self.opset}: choose one from {OPSETS[0]} to {OPSETS[-1]}.")
 

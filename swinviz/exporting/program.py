@@ -21,7 +21,6 @@ from torch.export import Dim, ExportedProgram
 
 from swinviz.exporting.metadata import metadata
 from swinviz.exporting.options import ExportOptions, select_outputs
-from swinviz.model.config import ModelConfig
 from swinviz.model.fast.folding import FoldedConvBlock, fold_batch_norm
 from swinviz.model.geometry import MASK_VALUE, WindowGeometry
 from swinviz.model.hooks import capture
@@ -43,6 +42,8 @@ def trace_program(model: SwinUPerNet, options: ExportOptions) -> ExportedProgram
     """
     if options.controls:
         raise ValueError("a PyTorch program has no controls: export .onnx, or leave controls away.")
+    if options.int8:
+        raise ValueError("a PyTorch program has no eight bits: export .onnx, or leave int8 away.")
     if options.half:
         raise ValueError("a PyTorch program keeps its type: export model.half() without half.")
     names = select_outputs(model, options.outputs)
@@ -71,9 +72,10 @@ def trace_program(model: SwinUPerNet, options: ExportOptions) -> ExportedProgram
         )
 
 
-def save_program(program: ExportedProgram, path: str | os.PathLike[str], config: ModelConfig) -> None:
+def save_program(program: ExportedProgram, path: str | os.PathLike[str], model: SwinUPerNet) -> None:
     """Write a program with what `metadata` says of its model, in the archive's file `swinviz.json`."""
-    torch.export.save(program, path, extra_files={"swinviz.json": json.dumps(metadata(config))})
+    described = metadata(model.config, str(model.dtype).removeprefix("torch."))
+    torch.export.save(program, path, extra_files={"swinviz.json": json.dumps(described)})
 
 
 class _Outputs(nn.Module):

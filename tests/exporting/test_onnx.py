@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,9 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from onnx import helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+from onnx.reference.op_run import OpRun
 from support.models import tiny_model
 
 import swinviz
@@ -24,6 +29,7 @@ from swinviz.interventions import (
     no_mask,
     no_shift,
 )
+from swinviz.model.swin import WindowAttention
 
 # From one pixel up: sides of one token at every stage, of whole windows and of one pixel more.
 SIZES = ((1, 1), (1, 5), (3, 33), (28, 28), (29, 112), (64, 64), (77, 110), (131, 60))
@@ -91,11 +97,95 @@ def test_one_graph_serves_every_size_and_batch(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["nano", "outdoor"])
 @pytest.mark.slow
 def test_shipped_models_at_twenty_sizes(name: str, tmp_path: Path) -> None:
+    """Scores of trained models reach 100, where float32 has steps of 8e-6; float64 says who is how far off.
+
+    PyTorch's own kernels for older processors (`ATEN_CPU_CAPABILITY=default`) give patterns that differ by
+    up to 1.4e-5 from those of its newer ones, so 1e-5 between two programs cannot be asked for.
+    """
     model = swinviz.load(name)
-    logits, patterns = compare(model, exported(model, tmp_path, "logits", PATTERNS), random_sizes(20, 400))
-    print(f"{name}: logits {logits:.1e}, patterns {patterns:.1e}")
-    assert logits < 1e-4
-    assert patterns < 2e-5  # trained scores are large: against float64, PyTorch is 4e-6 off, this up to 7e-6
+    exact = copy.deepcopy(model).double()
+    graph = exported(model, tmp_path, "logits", PATTERNS)
+    most = {"logits": 0.0, "torch": 0.0, "onnxruntime": 0.0, "apart": 0.0}
+    squares, count = {"torch": 0.0, "onnxruntime": 0.0}, 0
+    for size in random_sizes(20, 400):
+        images = torch.randn(1, 3, *size)
+        found = graph.run(images.numpy())
+        with torch.no_grad(), swinviz.capture(model, PATTERNS) as seen:
+            logits = model(images).numpy()
+        with torch.no_grad(), swinviz.capture(exact, PATTERNS) as truth:
+            exact(images.double())
+        most["logits"] = max(most["logits"], float(np.abs(found["logits"] - logits).max()))
+        for point, pattern in truth.items():
+            theirs, ours = seen[point].numpy(), found[point]
+            most["apart"] = max(most["apart"], float(np.abs(ours - theirs).max()))
+            for who, value in (("torch", theirs), ("onnxruntime", ours)):
+                wrong = np.abs(value - pattern.numpy())
+                most[who] = max(most[who], float(wrong.max()))
+                squares[who] += float((wrong**2).sum())
+            count += pattern.numel()
+    root = {who: (total / count) ** 0.5 for who, total in squares.items()}
+    print(f"{name}: largest {most}, root of the mean square {root}")
+    assert most["logits"] < 1e-4
+    assert root["onnxruntime"] < 1.2 * root["torch"]
+    assert max(most["apart"], most["torch"], most["onnxruntime"]) < 2e-5
+
+
+class Erf(OpRun):
+    """The reference's own rounds to float32."""
+
+    def _run(self, x: np.ndarray) -> tuple[np.ndarray]:
+        return (torch.erf(torch.from_numpy(x)).numpy(),)
+
+
+@pytest.mark.parametrize("name", ["tiny", "outdoor"])
+def test_the_graph_is_the_model_but_for_rounding(name: str, tmp_path: Path) -> None:
+    """In float64, by numpy alone (ONNX's own reference), patterns are PyTorch's to nine digits."""
+    model = calm_model(7) if name == "tiny" else swinviz.load(name)
+    graph = in_float64(to_onnx(model, ExportOptions((PATTERNS,))), model)
+    reference = ReferenceEvaluator(graph, new_ops=[Erf])
+    exact = copy.deepcopy(model).double()
+    for module in exact.modules():
+        if isinstance(module, torch.nn.LayerNorm):
+            module.eps = float(np.float32(module.eps))  # ONNX's attributes are of float32
+    for size in ((1, 1), (29, 44), (61, 33)):
+        images = torch.randn(1, 3, *size, dtype=torch.float64)
+        with torch.no_grad(), swinviz.capture(exact, PATTERNS) as seen:
+            exact(images)
+        found = reference.run(None, {"image": images.numpy()})
+        for value, (point, pattern) in zip(found, seen.items(), strict=True):
+            assert value.dtype == np.float64
+            np.testing.assert_allclose(value, pattern.numpy(), rtol=0, atol=1e-9, err_msg=point)
+
+
+def in_float64(model: onnx.ModelProto, source: swinviz.SwinUPerNet) -> onnx.ModelProto:
+    """A graph in double precision, without the nodes that its outputs do not need."""
+    scales = (module.scale for module in source.modules() if isinstance(module, WindowAttention))
+    unrounded = {float(np.float32(value)): value for value in (math.sqrt(2), *scales)}
+
+    def widened(weight: onnx.TensorProto) -> onnx.TensorProto:
+        value = numpy_helper.to_array(weight).astype(np.float64)
+        if not value.ndim:
+            value = np.array(unrounded.get(float(value), float(value)))
+        return numpy_helper.from_array(value, weight.name)
+
+    wide, narrow = onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT
+    needed, nodes = {value.name for value in model.graph.output}, []
+    for node in reversed(model.graph.node):
+        if needed.isdisjoint(node.output):
+            continue
+        needed.update(node.input)
+        for attribute in node.attribute:
+            if node.op_type == "Cast" and attribute.name == "to" and attribute.i == narrow:
+                attribute.i = wide
+        nodes.append(node)
+    weights = [
+        widened(weight) if weight.data_type == narrow else weight for weight in model.graph.initializer
+    ]
+    values = [*model.graph.input, *model.graph.output]
+    for value in values:
+        value.type.tensor_type.elem_type = wide
+    graph = helper.make_graph(nodes[::-1], "float64", model.graph.input, model.graph.output, weights)
+    return helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
 
 
 @pytest.mark.parametrize(("name", "most"), [("swin-t", 320), ("swin-b-384", 260)])
