@@ -50,6 +50,16 @@ def load_probes(path: Path | str, model: SwinUPerNet) -> dict[BlockId, LinearPro
     Raises:
         FileNotFoundError: there is no such file.
         SwinvizError: it holds no probes, or those of another model.
+
+    >>> import tempfile
+    >>> from swinviz.attribution.lens import train_probes
+    >>> from swinviz.model.config import ModelConfig
+    >>> model = SwinUPerNet(ModelConfig.tiny(("sky", "sea"), depths=(1, 1))).eval()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = f"{folder}/probes.safetensors"
+    ...     save_probes(train_probes(model, [(torch.randn(1, 3, 32, 48), None)]), path, model)
+    ...     [tuple(block) for block in load_probes(path, model)]
+    [(0, 0), (1, 0)]
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path} does not exist: name a file that save_probes wrote.")

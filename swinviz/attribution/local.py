@@ -132,6 +132,13 @@ def place_score(
 
     Raises:
         ValueError: there is no such class.
+
+    >>> from swinviz.model.config import HeadConfig
+    >>> head = UPerHead((8, 16), num_classes=2, config=HeadConfig(channels=4)).eval()
+    >>> features = [torch.randn(1, 8, 12, 9), torch.randn(1, 16, 6, 5)]
+    >>> logit, _ = place_score(head, features, torch.ones(48, 36) / (48 * 36), class_index=1)
+    >>> torch.allclose(logit, upsample(head(features), (48, 36))[0, 1].mean(), atol=1e-5)
+    True
     """
     logits = place_logits(head, features, weights)[0]
     chosen = int(logits.detach().argmax()) if class_index is None else class_index
@@ -149,6 +156,12 @@ def pyramid_levels(head: UPerHead, features: list[Tensor]) -> list[Tensor]:
 
     Returns:
         The pyramid's levels (B, width, h, w), finest first, before their 3x3 convolutions.
+
+    >>> from swinviz.model.config import HeadConfig
+    >>> head = UPerHead((8, 16), num_classes=2, config=HeadConfig(channels=4)).eval()
+    >>> levels = pyramid_levels(head, [torch.randn(1, 8, 12, 9), torch.randn(1, 16, 6, 5)])
+    >>> [tuple(level.shape) for level in levels]
+    [(1, 4, 12, 9), (1, 4, 6, 5)]
     """
     laterals = [block(x) for block, x in zip(head.lateral, features, strict=False)]
     laterals.append(head.pool_pyramid(features[-1]))
@@ -164,6 +177,12 @@ def fusion_shares(
 
     Returns:
         One (B, C, bottom - top, right - left) a level, finest first, before batch normalization.
+
+    >>> from swinviz.model.config import HeadConfig
+    >>> head = UPerHead((8, 16), num_classes=2, config=HeadConfig(channels=4)).eval()
+    >>> features = [torch.randn(1, 8, 12, 9), torch.randn(1, 16, 6, 5)]
+    >>> [tuple(share.shape) for share in fusion_shares(head, features, Box(0, 3, 2, 9))]
+    [(1, 4, 2, 6), (1, 4, 2, 6)]
     """
     laterals = pyramid_levels(head, features) if levels is None else levels
     height, width = laterals[0].shape[-2:]

@@ -55,7 +55,13 @@ def class_from_clicks(
 
 
 def probe_head(probe: LinearProbe) -> nn.Conv2d:
-    """Turn a probe into a segmentation head: a 1x1 convolution from (B, C, H, W) features to (B, K, H, W)."""
+    """Turn a probe into a segmentation head: a 1x1 convolution from (B, C, H, W) features to (B, K, H, W).
+
+    >>> bias = torch.tensor([0.0, 1.0]).double()
+    >>> probe = LinearProbe(torch.eye(2).double(), bias, "stages.0.out", ("a", "b"))
+    >>> probe_head(probe)(torch.tensor([3.0, 4.0]).view(1, 2, 1, 1)).flatten().tolist()
+    [3.0, 5.0]
+    """
     head = nn.Conv2d(probe.weight.shape[1], probe.weight.shape[0], 1)
     with torch.no_grad():
         head.weight.copy_(probe.weight[:, :, None, None])

@@ -155,6 +155,12 @@ def at_a_distance() -> Criterion:
     """Score queries by how far away they look: the mean distance of their keys, in input pixels.
 
     Padding counts for nothing.
+
+    >>> geometry = WindowGeometry(height=1, width=2, window_size=2, shift_size=0, stride=4)
+    >>> to_the_left = torch.tensor([1.0, 0, 0, 0]).expand(1, 1, 4, 4)  # both tokens see only the first
+    >>> seen = Seen(to_the_left, geometry, torch.zeros(1, 2, 8), torch.zeros(4, 8))
+    >>> at_a_distance()(seen)[0, 0, :2].tolist()
+    [0.0, 4.0]
     """
 
     def score(seen: Seen) -> Tensor:
@@ -174,6 +180,12 @@ def on_class(class_index: int) -> Criterion:
 
     Args:
         class_index: the class; a token's class is the model's own at the pixel in its middle.
+
+    >>> geometry = WindowGeometry(height=1, width=2, window_size=2, shift_size=0, stride=4)
+    >>> to_the_left = torch.tensor([1.0, 0, 0, 0]).expand(1, 1, 4, 4)
+    >>> labels = torch.tensor([1, 1, 1, 1, 0, 0, 0, 0]).expand(4, 8)
+    >>> on_class(1)(Seen(to_the_left, geometry, torch.zeros(1, 2, 8), labels))[0, 0, 1].item()
+    0.5
     """
 
     def score(seen: Seen) -> Tensor:
@@ -196,6 +208,12 @@ def on_direction(direction: Tensor) -> Criterion:
 
     Args:
         direction: (C,) in the residual stream; blocks of other widths score 0.
+
+    >>> geometry = WindowGeometry(height=1, width=2, window_size=2, shift_size=0, stride=4)
+    >>> to_the_left = torch.tensor([1.0, 0, 0, 0]).expand(1, 1, 4, 4)
+    >>> seen = Seen(to_the_left, geometry, torch.tensor([[[0.0, 2.0], [1.0, 0.0]]]), torch.zeros(4, 8))
+    >>> on_direction(torch.tensor([0.0, 1.0]))(seen)[0, 0, 1].item()
+    1.0
     """
 
     def score(seen: Seen) -> Tensor:

@@ -195,6 +195,15 @@ def load_index(path: Path | str) -> FeatureIndex:
     Raises:
         FileNotFoundError: there is no such file.
         SwinvizError: it is no index, or is damaged.
+
+    >>> import tempfile
+    >>> index = FeatureIndex(
+    ...     torch.eye(2), torch.tensor([0, 2]), torch.tensor([2]), ("a",), "stages.0.out", None, 4
+    ... )
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     index.save(f"{folder}/index.safetensors")
+    ...     load_index(f"{folder}/index.safetensors").nearest(torch.tensor([0.0, 1.0]), 1)[0].x
+    6
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path} does not exist: name a file that an index was saved to.")

@@ -135,6 +135,13 @@ def load_probe(path: Path | str) -> LinearProbe:
     Raises:
         SwinvizError: the file is none, or is damaged.
         FileNotFoundError: there is no such file.
+
+    >>> import tempfile
+    >>> probe = LinearProbe(torch.eye(2).double(), torch.zeros(2).double(), "stages.0.out", ("a", "b"))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_probe(probe, f"{folder}/probe.safetensors")
+    ...     load_probe(f"{folder}/probe.safetensors").classes
+    ('a', 'b')
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path} does not exist: name a file that save_probe wrote.")
