@@ -26,6 +26,7 @@ from support.demo_pages import (
     upload,
 )
 from support.demo_samples import bad_uploads, file_bytes, small_model
+from support.demo_samples import pixels_of as decoded
 
 import swinviz
 from swinviz.demo.examples import example_files
@@ -33,7 +34,6 @@ from swinviz.interventions import no_shift
 
 pytestmark = pytest.mark.browser
 
-ALL_PIXELS = """canvas => [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data]"""
 AT_STAGE = """stage => document.querySelector("#attention .swinviz-explorer").dataset.state
   .includes(`stage=${stage}`)"""
 TAB = "[role=tab][data-tab-id={}]"
@@ -309,8 +309,8 @@ def test_a_comparison_stripes_what_is_unsure_and_dots_what_looks_alike_on_both_s
         with swinviz.edit(model, edits):
             result = model.segment(pixels)
         drag(opened, "Left | right", split, "#compare")
-        shown = opened.locator("#compare canvas").evaluate(ALL_PIXELS)
-        seen = np.array(shown, np.uint8).reshape(*result.labels.shape, 4)[..., :3].astype(int)
+        shown = opened.locator("#compare canvas").evaluate("canvas => canvas.toDataURL()")
+        seen = decoded(shown)[..., :3].astype(int)
         unsure = np.rint(100 * result.scores) < round(100 * result.unsure_below)
         y, x = np.indices(result.labels.shape)
         striped = unsure & ((x + y) % 8 < 4)
@@ -353,6 +353,24 @@ def test_the_divider_is_dragged_and_a_click_is_no_drag(opened: Page) -> None:
     assert canvas is not None
     assert (divider["x"] - canvas["x"]) / canvas["width"] == pytest.approx(40.5 / 80, abs=0.02)
     expect(opened.locator(TAB.format("image"))).to_have_attribute("aria-selected", "true")
+
+
+def test_the_divider_of_a_comparison_is_dragged(opened: Page) -> None:
+    open_tab(opened, "Compare")
+    opened.wait_for_selector("#compare .sv-viewer[data-state=ready]")
+    canvas = opened.locator("#compare canvas")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    assert box is not None
+    for share in (0.25, 0.8):
+        opened.mouse.move(box["x"] + box["width"] / 2, box["y"] + 90)
+        opened.mouse.down()
+        opened.mouse.move(box["x"] + share * box["width"], box["y"] + 95, steps=4)
+        opened.mouse.up()
+        divider = opened.locator("#compare .sv-divider").bounding_box()
+        assert divider is not None
+        assert (divider["x"] - box["x"]) / box["width"] == pytest.approx(share, abs=0.02)
+        expect(opened.locator("#compare").get_by_label("Left | right")).to_have_value(str(round(100 * share)))
 
 
 # --- Live -----------------------------------------------------------------------------------------------

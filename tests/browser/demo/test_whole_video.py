@@ -54,6 +54,12 @@ def test_a_video_is_annotated_shown_and_downloaded(opened: Page, webm: Path, tmp
     assert box is not None
     assert box["width"] > 300
     assert box["width"] / box["height"] == pytest.approx(SIZE[1] / SIZE[0], rel=0.02)
+    opened.set_viewport_size({"width": 390, "height": 844})
+    box = shown.bounding_box()
+    assert box is not None
+    assert box["width"] / box["height"] == pytest.approx(SIZE[1] / SIZE[0], rel=0.02)
+    assert 300 < box["width"] <= 390
+    opened.set_viewport_size({"width": 1280, "height": 900})
     with opened.expect_download() as waiting:
         save.click()
     assert waiting.value.suggested_filename == "walk.2_overlay.mp4"
