@@ -449,14 +449,17 @@ def test_a_reload_keeps_picture_tab_and_state_and_so_does_a_copied_address(opene
     state = opened.get_attribute("#attention .swinviz-explorer", "data-state")
     address = opened.url.replace("stage=2", "stage=1").replace("block=1", "block=0")
     assert address != opened.url, opened.url
-    for visit in (lambda: opened.reload(), lambda: opened.goto(address)):
+    address += "&head=1&edits=no_bias"
+    for visit in (lambda: opened.reload(), lambda: opened.goto(address), lambda: opened.reload()):
         visit()
         opened.wait_for_selector(viewer)
         expect(opened.locator(TAB.format("attention"))).to_have_attribute("aria-selected", "true")
         expect(opened.locator("#viewer .sv-note").first).to_contain_text("60 × 40 pixels", timeout=WAIT)
     assert state is not None
-    now = opened.get_attribute("#attention .swinviz-explorer", "data-state")
-    assert now == state.replace("stage=2", "stage=1").replace("block=1", "block=0")
+    now = parse_qs(opened.get_attribute("#attention .swinviz-explorer", "data-state"))
+    expected = parse_qs(state) | {"stage": ["1"], "block": ["0"], "head": ["1"], "edits": ["no_bias"]}
+    assert now == expected
+    assert parse_qs(urlsplit(opened.url).query).items() >= expected.items()
 
 
 def test_back_and_forward_go_through_pictures_tabs_and_blocks(opened: Page) -> None:
