@@ -1,4 +1,4 @@
-"""Requests that run the model many times: the pixel lens, patching.
+"""Requests that run the model many times: the pixel lens, patching, trust.
 
 Where one answer would take long, a request asks for a part: the page asks for one after the other, shows how
 far it is, and stops when the visitor has gone on to another pixel.
@@ -7,15 +7,28 @@ far it is, and stops when the visitor has gone on to another pixel.
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from swinviz.explorer.arguments import Arguments, block_of, pixel_of, second_of
+from swinviz.attribution import TrustOptions, trust_curves
+from swinviz.explorer.arguments import Arguments, block_of, pixel_of, region_of, second_of
 from swinviz.explorer.session import Session
 from swinviz.explorer.wire_format import Fixed, pack
 from swinviz.images import resize
 
-__all__ = ["lens", "patching"]
+__all__ = ["EXPLANATIONS", "lens", "patching", "trust"]
+
+EXPLANATIONS = (
+    "attention",
+    "value-weighted attention",
+    "rollout",
+    "similarity",
+    "attention relevance",
+    "grad-cam",
+    "distance",
+)
+"""Explanations whose trust is measured, of `attribution.explanations`; the last is a guess to beat."""
 
 _BLUR = 8
 """Radius of the blurred copy, in pixels: edges and texture go, colors and places stay."""
@@ -59,6 +72,39 @@ def patching(session: Session, arguments: Arguments) -> bytes:
         "receiver": found.receiver,
         "donor": found.donor,
         "class_index": found.class_index,
+    }
+    return pack(header, {})
+
+
+def trust(session: Session, arguments: Arguments) -> bytes:
+    """Handle "trust": the deletion and insertion curves of one explanation, beside a random order of its own.
+
+    So that the page can show how far it is, it asks for one explanation after the other; the random orders of
+    all of them together are the baseline.
+
+    Raises:
+        ValueError: no such explanation, block, pixel or region.
+    """
+    key, pixel = block_of(session, arguments), pixel_of(session, arguments)
+    name, region = str(arguments.get("explanation")), region_of(session, arguments)
+    if name not in EXPLANATIONS:
+        raise ValueError(f"there is no explanation {name!r}: choose one of {', '.join(EXPLANATIONS)}.")
+    place: tuple[int, int] | torch.Tensor = pixel
+    if region:
+        place = torch.zeros(session.size, dtype=torch.bool)
+        place[region[0] : region[2], region[1] : region[3]] = True
+    maps = session.explanations(key, place, region or pixel)
+    options = TrustOptions(random_orders=1, seed=EXPLANATIONS.index(name))
+    found = trust_curves(session.model, session.input(), place, {name: maps[name]}, options=options)
+    header = {
+        "kind": "trust",
+        "explanation": name,
+        "class_index": found.class_index,
+        "probability": found.probability,
+        "fractions": found.fractions.tolist(),
+        "cell": options.cell,
+        "curves": {measure: curve.tolist() for measure, curve in found.curves[name].items()},
+        "random": {measure: curves[0].tolist() for measure, curves in found.random.items()},
     }
     return pack(header, {})
 

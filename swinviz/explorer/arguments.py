@@ -9,7 +9,7 @@ from swinviz.explorer.session import Session
 from swinviz.interventions.named import EditNames, parse_edits
 from swinviz.model.hooks import BlockId
 
-__all__ = ["Arguments", "block_of", "edits_of", "pixel_of", "second_of"]
+__all__ = ["Arguments", "block_of", "edits_of", "pixel_of", "region_of", "second_of"]
 
 Arguments = Mapping[str, Any]
 """Arguments of a request by name."""
@@ -39,6 +39,23 @@ def pixel_of(session: Session, arguments: Arguments) -> tuple[int, int]:
     if not (0 <= y < height and 0 <= x < width):
         raise ValueError(f"pixel (y={y}, x={x}) is outside the {height}x{width} image.")
     return y, x
+
+
+def region_of(session: Session, arguments: Arguments) -> tuple[int, int, int, int] | None:
+    """Read the rectangle (top, left, bottom, right), in pixels, that is asked about; None for a pixel.
+
+    Raises:
+        ValueError: it is no rectangle of pixels inside the picture.
+    """
+    text = arguments.get("region")
+    if text is None:
+        return None
+    parts = str(text).split(".")
+    if len(parts) == 4 and all(part.isdecimal() and len(part) < 8 for part in parts):
+        top, left, bottom, right = map(int, parts)
+        if top < bottom <= session.size[0] and left < right <= session.size[1]:
+            return top, left, bottom, right
+    raise ValueError(f"there is no region {str(text)[:40]!r} in the picture: give top.left.bottom.right.")
 
 
 def edits_of(session: Session, arguments: Arguments) -> EditNames:

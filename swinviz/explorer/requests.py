@@ -10,8 +10,9 @@ decision       what each level and pooling scale adds to the logit of a pixel's 
 second         a second picture to compare with, opened (features.py has this and the next two)
 features       one block's token vectors, from which the page takes cosines: what looks like the query
 components     one block's token vectors as colors, by their principal components
-lens           the answer after every block, all later ones skipped (analyses.py has this and the next)
+lens           the answer after every block, all later ones skipped (analyses.py has this and the next two)
 patching       what each head of a block, taken from another picture, adds to the logit of a pixel's class
+trust          what is left of a pixel's class when what an explanation calls important is taken away
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from torch import Tensor
 
 from swinviz.attention import AttentionDecomposition, bias_table_image, reachable_pixels, rollout_from
 from swinviz.attention.tokens import token_positions
-from swinviz.explorer.analyses import lens, patching
+from swinviz.explorer.analyses import EXPLANATIONS, lens, patching, trust
 from swinviz.explorer.arguments import Arguments, block_of, edits_of, pixel_of
 from swinviz.explorer.features import components, features, open_second
 from swinviz.explorer.session import Session
@@ -41,7 +42,7 @@ __all__ = ["OfflineContents", "handle", "manifest"]
 _CONTENT_SPAN = 12.0
 """Nats below a row's largest content probability that are still told apart: down to 6 in a million."""
 
-ANALYSES = ("features", "components", "lens", "patching")
+ANALYSES = ("features", "components", "lens", "patching", "trust")
 """Requests that not every host can answer; a manifest lists those that its host can."""
 
 Arrays = dict[str, NDArray[Any] | Fixed]
@@ -107,6 +108,7 @@ def manifest(session: Session, offline: OfflineContents | None = None) -> bytes:
         "palette": config.palette,
         "offline": None if offline is None else asdict(offline),
         "analyses": ANALYSES if offline is None else _kept_analyses(session, offline),
+        "explanations": EXPLANATIONS,
         "blocks": [
             {
                 "stage": stage,
@@ -126,6 +128,7 @@ def _kept_analyses(session: Session, offline: OfflineContents) -> list[str]:
         "components": offline.components,
         "lens": offline.lens,
         "patching": False,
+        "trust": False,
     }
     return [name for name in ANALYSES if kept[name]]
 
@@ -243,4 +246,5 @@ _HANDLERS: dict[str, Callable[[Session, Arguments], bytes]] = {
     "components": components,
     "lens": lens,
     "patching": patching,
+    "trust": trust,
 }

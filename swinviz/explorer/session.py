@@ -20,8 +20,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from swinviz.attention import AttentionDecomposition, block_geometries, decompose_attention
-from swinviz.attribution import DecoderAttribution, Lens, LogitAttribution, decoder_lens
+from swinviz.attention import AttentionDecomposition, Target, block_geometries, decompose_attention
+from swinviz.attribution import DecoderAttribution, Lens, LogitAttribution, decoder_lens, explanations
 from swinviz.features import TokenMap
 from swinviz.images import ImageLike, keep_ratio_size, normalize, read_image, resize
 from swinviz.interventions import CachedRun, Patching
@@ -184,7 +184,7 @@ class Session:
     def lens(self) -> Lens:
         """Ask the decode head after every block, all later blocks skipped."""
         # Of the pixel that it is asked about, the lens says more than the viewer shows.
-        return self._remember(("lens", ()), lambda: decoder_lens(self.model, self._images(), (0, 0)))
+        return self._remember(("lens", ()), lambda: decoder_lens(self.model, self.input(), (0, 0)))
 
     def patching(
         self, pixel: tuple[int, int], donor: str, image: Callable[[], NDArray[np.uint8]]
@@ -201,8 +201,27 @@ class Session:
             given = normalize(image())[None].to(self.model.device, self.model.dtype)
             return Patching(run, given, pixel)
 
-        run = self._remember(("cached run", ()), lambda: CachedRun(self.model, self._images()))
+        run = self._remember(("cached run", ()), lambda: CachedRun(self.model, self.input()))
         return self._remember(("patching", (pixel, donor)), compute, kept=1)
+
+    def explanations(self, key: BlockId, place: Target, name: object) -> dict[str, Tensor]:
+        """Explain the class at a place in every way there is: name -> (H, W); those asked for last are kept.
+
+        Args:
+            key: the block whose attention, values and vectors are taken.
+            place: pixel (y, x), or mask (H, W).
+            name: stands for the place.
+        """
+        layer = f"stages.{len(self.model.config.backbone.depths) - 1}.out"
+
+        def compute() -> dict[str, Tensor]:
+            return explanations(self.model, self.input(), place, block=key, layer=layer)
+
+        return self._remember(("explanations", (key, name)), compute, kept=1)
+
+    def input(self) -> Tensor:
+        """The picture as the model takes it: (1, 3, H, W), normalized."""
+        return normalize(self.image)[None].to(self.model.device, self.model.dtype)
 
     def mean_patterns(self, edits: EditNames = ()) -> Captured:
         """Compute all blocks' patterns, heads averaged, as `rollout` takes them: name -> (1, nW, 1, N, N)."""
@@ -217,7 +236,7 @@ class Session:
             # An edit, not a capture: each block's full pattern is freed before the next block runs.
             reading = [*named_edits(edits), {"stages.*.attn.pattern": average}]
             with torch.inference_mode(), edit(self.model, reading):
-                self.model.features(self._images())
+                self.model.features(self.input())
             return means
 
         return self._remember(("means", edits), compute)
@@ -227,16 +246,13 @@ class Session:
         stage, block = key
         return cast(SwinBlock, cast(Stage, self.model.backbone.stages[stage]).blocks[block])
 
-    def _images(self) -> Tensor:
-        return normalize(self.image)[None].to(self.model.device, self.model.dtype)  # 1 3 H W
-
     def _run(self, edits: EditNames) -> Run:
         with (
             torch.inference_mode(),
             edit(self.model, named_edits(edits)),
             capture(self.model, ["stages.*.blocks.*.resid_pre", "stages.*.out"]) as seen,
         ):
-            probabilities = self.model(self._images())[0].float().softmax(dim=0)  # K H W
+            probabilities = self.model(self.input())[0].float().softmax(dim=0)  # K H W
         confidence, labels = probabilities.max(dim=0)
         inputs = {block: BlockInput(*found) for block, found in seen.blocks("resid_pre").items()}
         features = [seen[f"stages.{stage}.out"] for stage in range(len(self.model.config.backbone.depths))]

@@ -82,7 +82,9 @@ export async function mount(element, transport, { state: text = "", onstate = nu
     moment.colors = theme.colors();
     const found = answers.ask(requestsOf(opened, state, moment));
     const stay = Object.fromEntries(["timeline", "rollout", "decision"].map((slot) => [slot, answers.latest(slot)]));
-    view = viewOf(opened, state, { ...found, ...stay }, moment, { patching: jobs.of("patching", opened, state, moment.second) });
+    view = viewOf(opened, state, { ...found, ...stay }, moment, {
+      patching: jobs.of("patching", opened, state, moment.second), trust: jobs.of("trust", opened, state, moment.second),
+    });
     page.show(view, all);
     tour.show(view);
     root.dataset.ready = String(Boolean(view.block && view.before));

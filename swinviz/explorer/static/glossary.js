@@ -32,6 +32,8 @@ export const DEFINITIONS = {
     + "there. A pixel is decided where its class is the last one and stays."],
   patching: ["patching", "What a head gives in one picture is put into the run of another, and everything after it runs again. If the answer "
     + "changes, that head carried what tells the two pictures apart."],
+  trust: ["trust", "An explanation deserves it if taking away what it calls important makes the class less likely sooner than taking "
+    + "away pieces at random (deletion), and showing it first makes it likely sooner (insertion)."],
   logit: ["logit", "A class's score for a pixel, before all scores are turned into probabilities. The largest wins."],
   lateral: ["lateral", "A 1 × 1 convolution that brings a stage's map to the width of the decoder."],
   pooling: ["pyramid pooling", "Averages of the last map over the whole picture and over grids of 2 × 2, 3 × 3 and 6 × 6 fields: "

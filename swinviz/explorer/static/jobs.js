@@ -6,7 +6,7 @@
  * @import {Manifest, Moment} from "./view.js"
  * @import {Message} from "./wire_format.js"
  * @import {State} from "./state.js"
- * @typedef {"patching"} JobName
+ * @typedef {"patching" | "trust"} JobName
  * @typedef {{key: string, total: number, answers: Message[], error: string | null, running: boolean}} Job
  */
 
@@ -21,6 +21,12 @@ const PLANS = {
     return {
       key: `${y} ${x} ${Object.values(from)}`,
       requests: blocks.map(({ stage, block }) => ["patching", { stage, block, y, x, ...from }]),
+    };
+  },
+  trust({ explanations }, { stage, block, y, x, region }) {
+    const place = { stage, block, y, x, ...(region ? { region: region.join(".") } : {}) };
+    return {
+      key: Object.values(place).join(" "), requests: explanations.map((explanation) => ["trust", { ...place, explanation }]),
     };
   },
 };

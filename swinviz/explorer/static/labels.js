@@ -116,7 +116,7 @@ export function offlineText(blocks, { no_patterns, no_content, no_features, comp
   if (components) held.push("PCA colors");
   if (lens) held.push("the answers after every block");
   if (edits.length) held.push("the segmentation under each edit");
-  return `An offline copy. It holds ${held.join("; ")}. All else needs Python: a second picture, patching, edits together, their attention, heads silenced`
+  return `An offline copy. It holds ${held.join("; ")}. All else needs Python: a second picture, patching, trust, edits together, their attention, heads silenced`
     + `${timeline_every ? "" : ", rollout, reach and decision"}.`;
 }
 

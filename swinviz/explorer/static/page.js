@@ -24,6 +24,7 @@ import { makeReadout } from "./panels/readout.js";
 import { makeSaving } from "./panels/saving.js";
 import { makeShares } from "./panels/shares.js";
 import { makeTabs } from "./panels/tabs.js";
+import { makeTrust } from "./panels/trust.js";
 import { makeTimeline } from "./panels/timeline.js";
 
 /**
@@ -68,6 +69,10 @@ export function buildPage(root, manifest, actions, { view, link }) {
   if (manifest.analyses.includes("patching")) {
     const patching = makePatching(manifest, actions);
     panels.push({ id: "patching", label: "Patching", elements: patching.elements, show: patching.show });
+  }
+  if (manifest.analyses.includes("trust")) {
+    const trust = makeTrust(manifest, actions);
+    panels.push({ id: "trust", label: "Trust", elements: trust.elements, show: trust.show });
   }
   const tabs = makeTabs(panels, actions);
   const spoken = make("p", { class: "swv-hidden", "aria-live": "polite" });

@@ -18,7 +18,7 @@
  *   contents of a file with no Python behind it
  * @typedef {{stage: number, block: number, heads: number, geometry: Geometry, unshifted: Geometry}} BlockInfo
  * @typedef {{title: string, picture: string, size: number[], classes: string[], palette: Rgb[], offline: Offline | null,
- *   pool_scales: number[], analyses: string[], blocks: BlockInfo[], image: Numbers}} Manifest `analyses`: requests
+ *   pool_scales: number[], analyses: string[], explanations: string[], blocks: BlockInfo[], image: Numbers}} Manifest `analyses`: requests
  *   that not every host can answer, and this one can
  *
  * @typedef {{labels: Numbers, confidence: StoredArray, flipped: number}} Segmented
@@ -44,7 +44,7 @@ export function readManifest({ header, arrays }) {
   const read = ({ geometry, ...each }) => ({
     ...each, geometry: makeGeometry(geometry), unshifted: makeGeometry({ ...geometry, shift_size: 0 }),
   });
-  return { ...header, analyses: header.analyses ?? [], blocks: header.blocks.map(read), image: arrays.image.data };
+  return { ...header, analyses: header.analyses ?? [], explanations: header.explanations ?? [], blocks: header.blocks.map(read), image: arrays.image.data };
 }
 
 /** The edits under which attention is shown: in an offline file none. @param {Manifest} manifest @param {State} state */
@@ -143,7 +143,7 @@ function decompositionOf({ decomposition, content }, block, { y, x }) {
  * @param {Record<string, Answer | null>} answers to requestsOf(); "timeline", "rollout" and "decision" may be older
  *   ones, which stay meanwhile
  * @param {Moment} moment
- * @param {{patching?: Job | null}} jobs
+ * @param {{patching?: Job | null, trust?: Job | null}} jobs
  */
 export function viewOf(manifest, state, answers, moment, jobs = {}) {
   const chosen = manifest.blocks.find(({ stage, block }) => stage === state.stage && block === state.block) ?? manifest.blocks[0];
@@ -165,7 +165,7 @@ export function viewOf(manifest, state, answers, moment, jobs = {}) {
     decomposition: unknown ? { error: unknown } : decompositionOf(answers, block, state),
     similarity: similarityOf(answers.features, answers.features, weights),
     elsewhere: similarityOf(answers.features, answers.elsewhere, weights), components: answers.components ?? null,
-    lens: answers.lens ?? null, patching: jobs.patching ?? null,
+    lens: answers.lens ?? null, patching: jobs.patching ?? null, trust: jobs.trust ?? null,
     timeline: answers.timeline ?? null, rollout: answers.rollout ?? null, decision: answers.decision ?? null,
     timelinePixel: manifest.offline?.timeline_every ? timelinePixel(manifest, state) : [state.y, state.x],
   };
