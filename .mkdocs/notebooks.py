@@ -15,6 +15,8 @@ from nbformat import NotebookNode
 
 __all__ = ["render"]
 
+# A figure's file before the HTML that it is, too, with its data inside.
+_PRIORITY = ["image/svg+xml", "image/png", "text/html", "text/markdown", "text/latex", "text/plain"]
 _HEADING = re.compile(r"^#+ (.+)$")
 _FENCE = re.compile(r"^(```|~~~)")
 _BLOCK = re.compile(r"\$\$(.+?)\$\$", re.DOTALL)
@@ -34,7 +36,8 @@ def render(path: Path, *, execute: bool = False) -> tuple[str, dict[str, bytes]]
     """
     notebook = nbformat.read(path, as_version=4)
     beside = _execute(notebook, path) if execute else {}
-    text, resources = MarkdownExporter().from_notebook_node(
+    exporter = MarkdownExporter(config={"NbConvertBase": {"display_data_priority": _PRIORITY}})
+    text, resources = exporter.from_notebook_node(
         notebook, resources={"unique_key": path.stem, "output_files_dir": "."}
     )
     figures = {name.removeprefix("./"): content for name, content in resources.get("outputs", {}).items()}

@@ -217,7 +217,9 @@ def test_solutions_run(path: Path) -> None:
     run.cells += [
         nbformat.v4.new_code_cell(block) for block in solutions(json.loads(path.read_text("utf-8")))
     ]
-    NotebookClient(run, timeout=600, kernel_name="python3").execute(cwd=str(FOLDER))
+    client = NotebookClient(run, timeout=600, kernel_name="python3")
+    client.widget_registry = {}  # its stand-in for Output can lose the kernel's answer on a loaded machine
+    client.execute(cwd=str(FOLDER))
 
 
 def test_the_table_of_the_course_lists_every_notebook() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 from collections.abc import Callable
 from typing import Any
@@ -19,17 +20,17 @@ def show(figure: Figure, alt: str, *, dpi: int = 100) -> None:
 
     Args:
         figure: drawn by this package, or by pyplot, which then does not draw it a second time.
-        alt: what it shows, in one sentence: pages that are made of the notebook carry it for screen readers
-            (JupyterLab itself leaves it out).
+        alt: what it shows, in one sentence; screen readers read it, and pages that are made of the notebook
+            carry it.
         dpi: dots an inch.
 
     Raises:
         ValueError: there is no description.
     """
     _check(alt)
-    from IPython.display import Image, display
+    from IPython.display import display
 
-    display(Image(_png(figure, dpi), alt=alt))  # type: ignore[no-untyped-call]
+    display(DescribedPicture(_png(figure, dpi), alt))  # type: ignore[no-untyped-call]
 
 
 def interact(draw: Callable[..., Figure], alt: str, **controls: Any) -> Any:
@@ -48,7 +49,7 @@ def interact(draw: Callable[..., Figure], alt: str, **controls: Any) -> Any:
         MissingPackageError: ipywidgets is not installed.
     """
     _check(alt)
-    from IPython.display import Image, display
+    from IPython.display import display
 
     widgets = require_package("ipywidgets", "swinviz[notebook]", needed="controls need ipywidgets, which")
     drawn: list[bytes] = []
@@ -56,7 +57,7 @@ def interact(draw: Callable[..., Figure], alt: str, **controls: Any) -> Any:
     def redraw(**values: Any) -> None:
         png = _png(draw(**values), 100)
         drawn[:] = drawn or [png]
-        display(Image(png, alt=alt))  # type: ignore[no-untyped-call]
+        display(DescribedPicture(png, alt))  # type: ignore[no-untyped-call]
 
     class Interactive(widgets.interactive):  # type: ignore[misc, name-defined]
         """The controls and the figure, with a still picture for pages that run no widgets."""
@@ -66,6 +67,24 @@ def interact(draw: Callable[..., Figure], alt: str, **controls: Any) -> Any:
             return super()._repr_mimebundle_(**kwargs) | still, {"image/png": {"alt": alt}}
 
     return Interactive(redraw, **controls)
+
+
+class DescribedPicture:
+    """A picture with its description, as an output of a notebook.
+
+    It is HTML too: JupyterLab and nbconvert's pages draw a bare picture without its description.
+
+    Args:
+        png: the file.
+        alt: what it shows.
+    """
+
+    def __init__(self, png: bytes, alt: str) -> None:
+        self._text, self._alt = base64.b64encode(png).decode("ascii"), alt
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, str], dict[str, Any]]:
+        image = f'<img src="data:image/png;base64,{self._text}" alt="{html.escape(self._alt)}">'
+        return {"image/png": self._text, "text/html": image}, {"image/png": {"alt": self._alt}}
 
 
 def _check(alt: str) -> None:

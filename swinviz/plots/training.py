@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from swinviz.model.config import Color
+from swinviz.plots.notebook import DescribedPicture
 from swinviz.plots.segmentation import class_legend
 from swinviz.plots.style import OKABE_ITO
 from swinviz.segmenter import SwinUPerNet
@@ -181,7 +182,6 @@ class _Display:
     def __init__(self) -> None:
         from IPython import display
 
-        self.make_image: Any = display.Image
         self.handle: Any = display.DisplayHandle()  # type: ignore[no-untyped-call]
         self.shown = False
 
@@ -189,7 +189,7 @@ class _Display:
         """Show a figure, in the place of the one before."""
         file = io.BytesIO()
         figure.savefig(file, format="png", dpi=100)
-        image = self.make_image(file.getvalue(), alt=_ALT)
+        image = DescribedPicture(file.getvalue(), _ALT)
         (self.handle.update if self.shown else self.handle.display)(image)
         self.shown = True
 

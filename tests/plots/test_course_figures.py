@@ -7,6 +7,7 @@ import io
 import re
 from importlib.resources import files
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -122,10 +123,13 @@ def test_a_shown_figure_carries_its_description(monkeypatch: pytest.MonkeyPatch)
 
     shown: list[Any] = []
     monkeypatch.setattr(IPython.display, "display", shown.append)
-    show(plot_block(), "A Swin block.")
+    show(plot_block(), 'A "Swin" block.')
     data, metadata = shown[0]._repr_mimebundle_()
-    assert set(data) == {"image/png"}
-    assert metadata["image/png"]["alt"] == "A Swin block."
+    assert set(data) == {"image/png", "text/html"}, "nbconvert and JupyterLab leave a bare picture's out"
+    assert metadata["image/png"]["alt"] == 'A "Swin" block.'
+    tag = ElementTree.fromstring(data["text/html"].replace('">', '"/>'))
+    assert tag.attrib["alt"] == 'A "Swin" block.'
+    assert tag.attrib["src"] == f"data:image/png;base64,{data['image/png']}"
     with pytest.raises(ValueError, match="description"):
         show(plot_block(), " ")
 
@@ -147,7 +151,8 @@ def test_controls_leave_their_first_figure_where_nothing_runs(monkeypatch: pytes
     still = Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).convert("RGB")
     assert still.getpixel((5, 5)) == (0, 0, first), "as it was before anybody moved the slider"
     assert metadata == {"image/png": {"alt": "A plain color, which the slider chooses."}}
-    assert Image.open(io.BytesIO(shown[-1].data)).convert("RGB").getpixel((5, 5)) == (0, 0, 255)
+    redrawn = base64.b64decode(shown[-1]._repr_mimebundle_()[0]["image/png"])
+    assert Image.open(io.BytesIO(redrawn)).convert("RGB").getpixel((5, 5)) == (0, 0, 255)
     with pytest.raises(ValueError, match="description"):
         interact(draw, "", blue=(0, 255))
 
