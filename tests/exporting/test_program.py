@@ -49,8 +49,8 @@ def test_one_program_serves_every_size_and_batch(tmp_path: Path) -> None:
     assert json.loads(json.loads(described["swinviz.json"])["classes"]) == list(model.config.classes)
 
 
-# Following sizes as symbols takes minutes for swin-t, and longer for larger ones.
-@pytest.mark.parametrize("name", ["nano", "swin-t"])
+# Window 7 and window 12; following sizes as symbols takes minutes.
+@pytest.mark.parametrize("name", ["nano", "swin-t", "swin-b-384"])
 @pytest.mark.slow
 def test_named_models_as_programs(name: str, tmp_path: Path) -> None:
     model = swinviz.load(name) if name == "nano" else swinviz.build(name).eval()
