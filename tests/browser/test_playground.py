@@ -216,6 +216,7 @@ def damaged_jpeg() -> bytes:
         ("large.png", png_of(10_000, 8_000)),
         ("long.png", png_of(50_000, 2)),
     ],
+    ids=["empty", "no picture", "a page", "damaged", "large", "long"],
 )
 def test_bad_pictures_are_refused_in_pythons_sentences(
     name: str, content: bytes, tab: browser.Tab, tmp_path: Path
