@@ -13,7 +13,15 @@ from support.models import tiny_model
 
 from swinviz import features
 from swinviz.errors import SwinvizError
-from swinviz.features import TokenMap, build_index, class_from_clicks, index, load_index, probe_head
+from swinviz.features import (
+    FeatureIndex,
+    TokenMap,
+    build_index,
+    class_from_clicks,
+    index,
+    load_index,
+    probe_head,
+)
 
 NAME = "stages.1.blocks.1.resid_post"
 
@@ -54,6 +62,15 @@ def test_the_nearest_are_those_of_a_loop_over_all_tokens(
     )
 
 
+def test_the_first_and_the_last_token_of_a_picture_are_its_own() -> None:
+    starts, widths = torch.tensor([0, 6, 8, 14]), torch.tensor([3, 1, 2])
+    found = FeatureIndex(torch.eye(14), starts, widths, ("a", "b", "c"), NAME, None, 8)
+    for number, place in ((0, ("a", 4, 4)), (5, ("a", 12, 20)), (6, ("b", 4, 4)), (7, ("b", 12, 4)),
+                          (8, ("c", 4, 4)), (13, ("c", 20, 12))):  # fmt: skip
+        (match,) = found.nearest(torch.eye(14)[number], 1, center=False)
+        assert (match.picture, match.y, match.x) == place
+
+
 def test_pictures_left_out_of_an_index_are_as_if_never_indexed() -> None:
     model = tiny_model(7)
     pictures = {f"p{n}": torch.randn(1, 3, *size) for n, size in enumerate(((33, 50), (16, 16), (45, 20)))}
@@ -89,9 +106,9 @@ def test_an_index_is_read_back_as_written_and_other_files_are_refused(tmp_path: 
     save_file({"vectors": torch.zeros(2, 2)}, tmp_path / "other")
     with pytest.raises(SwinvizError, match="no index"):
         load_index(tmp_path / "other")
-    features.FeatureIndex(
-        built.vectors[1:], built.starts, built.widths, built.pictures, built.name, 1, 16
-    ).save(tmp_path / "cut")
+    FeatureIndex(built.vectors[1:], built.starts, built.widths, built.pictures, built.name, 1, 16).save(
+        tmp_path / "cut"
+    )
     with pytest.raises(SwinvizError, match="damaged"):
         load_index(tmp_path / "cut")
     with pytest.raises(FileNotFoundError):
