@@ -97,7 +97,7 @@ export function mount(root, select) {
   async function show(result) {
     const turn = ++view.turn;
     if (!result) {
-      Object.assign(view, { result: null, image: null, known: "none" });
+      Object.assign(view, { result: null, image: null, known: view.known && "none" });
       frame.dataset.state = "empty";
       legend.clear();
       note.textContent = "";
