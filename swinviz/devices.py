@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 from contextlib import suppress
@@ -16,6 +17,7 @@ __all__ = [
     "best_device",
     "device_name",
     "fast_precision",
+    "keep_freed_memory",
     "parse_device",
     "peak_memory",
     "reset_peak_memory",
@@ -76,6 +78,32 @@ def fast_precision(device: torch.device) -> str:
     names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     answers = [supported() for name in names if (supported := getattr(torch.cpu, name, None))]
     return "bfloat16" if device.type == "cpu" and any(answers) else "float32"
+
+
+def keep_freed_memory() -> bool:
+    """Let the process keep the memory that tensors leave, for the next ones, instead of handing it back.
+
+    By default glibc hands large pieces back to the system at once, in threads other than the first for good,
+    and takes each page anew. A program that computes the same again and again, such as a training or the
+    demo, should not pay for that; its memory stays at its peak then. Call it before threads are started.
+    Whoever sets MALLOC_TRIM_THRESHOLD_, MALLOC_MMAP_THRESHOLD_ or GLIBC_TUNABLES decides instead.
+
+    Returns:
+        True where the C library can be told so and nobody decided otherwise.
+    """
+    theirs = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES")
+    if sys.platform != "linux" or any(name in os.environ for name in theirs):
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+    if mallopt is None:
+        return False
+    # By old glibc a threshold above 32 MB is refused.
+    large = any(mallopt(_M_MMAP_THRESHOLD, size) for size in (2**30, 2**25))
+    # Only the first arena keeps what it has: the others' pieces of 64 MB go back as soon as they are empty.
+    return bool(large and mallopt(_M_TRIM_THRESHOLD, 2**31 - 1) and mallopt(_M_ARENA_MAX, 1))
+
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # of malloc.h
 
 
 def reset_peak_memory(device: torch.device) -> None:

@@ -16,7 +16,13 @@ from swinviz.errors import SwinvizError
 from swinviz.model.hooks import capture
 from swinviz.segmenter import SwinUPerNet
 
-__all__ = ["benchmark_capture", "benchmark_head", "benchmark_model", "transformers_model"]
+__all__ = [
+    "benchmark_capture",
+    "benchmark_head",
+    "benchmark_model",
+    "plain_operations",
+    "transformers_model",
+]
 
 
 @torch.inference_mode()
@@ -64,7 +70,7 @@ def benchmark_model(
         model.device,
         exact=model(images),
         rounds=rounds,
-        operations=_plain_operations(lambda: model(images), model),
+        operations=plain_operations(lambda: model(images), model),
         progress=progress,
     )
 
@@ -102,7 +108,7 @@ def benchmark_head(
         model.device,
         exact=model.decode(features),
         rounds=rounds,
-        operations=_plain_operations(lambda: model.decode(features), model),
+        operations=plain_operations(lambda: model.decode(features), model),
         progress=progress,
     )
 
@@ -162,8 +168,16 @@ def _with_baseline(run: Run, device: torch.device) -> dict[str, Run]:
     return {"transformers": run, "transformers, bfloat16 autocast": rounded}
 
 
-def _plain_operations(run: Run, model: SwinUPerNet) -> float:
-    """Count the operations of a turn in their direct form, as everybody else needs them."""
+def plain_operations(run: Run, model: SwinUPerNet) -> float:
+    """Count the operations of a turn in their direct form, as everybody else needs them.
+
+    Args:
+        run: the turn.
+        model: what it runs.
+
+    Returns:
+        Floating-point operations, above 0.
+    """
     looked_into = ["head.fusion.*", "*.resid_pre"]  # what is looked into is computed plainly
     with capture(model, looked_into), FlopCounterMode(display=False) as counter:
         run()

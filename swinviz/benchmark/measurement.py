@@ -18,7 +18,7 @@ from tqdm.auto import tqdm
 
 from swinviz.devices import GB, peak_memory, reset_peak_memory
 
-__all__ = ["Benchmark", "Measurement", "Run", "measure", "peak_gflops", "seconds_of", "shape_of"]
+__all__ = ["Benchmark", "Measurement", "Run", "measure", "peak_gflops", "seconds_of", "shape_of", "watched"]
 
 Run = Callable[[], Tensor]
 """One turn of a candidate; what it returns is compared with what the others return."""
@@ -106,7 +106,7 @@ def measure(
     """
     memory, differences = {}, {}
     for name, run in runs.items():
-        result, memory[name] = _watched(run, device)
+        result, memory[name] = watched(run, device)
         differences[name] = (result.float() - exact.float()).abs().max().item()
         del result
     times: dict[str, list[float]] = {name: [] for name in runs}
@@ -135,9 +135,15 @@ def shape_of(images: Tensor) -> str:
     return "x".join(map(str, images.shape))
 
 
-def peak_gflops(device: torch.device) -> float:
-    """Rate of a plain 3x3 convolution of 512 channels, the model's widest, in 1e9 operations a second."""
-    x, weight = torch.randn(1, 512, 64, 64, device=device), torch.randn(512, 512, 3, 3, device=device)
+def peak_gflops(device: torch.device, dtype: torch.dtype | None = None) -> float:
+    """Rate of a plain 3x3 convolution of 512 channels, the model's widest, in 1e9 operations a second.
+
+    Args:
+        device: to be measured.
+        dtype: of the numbers; float32 by default.
+    """
+    x = torch.randn(1, 512, 64, 64, device=device, dtype=dtype)
+    weight = torch.randn(512, 512, 3, 3, device=device, dtype=dtype)
     operations = 2 * 9 * 512 * 512 * 64 * 64
     with torch.inference_mode():
         return (
@@ -156,8 +162,16 @@ def seconds_of(run: Run, device: torch.device) -> float:
     return time.perf_counter() - started
 
 
-def _watched(run: Run, device: torch.device) -> tuple[Tensor, float]:
-    """A first turn, with what it needs once and keeps: its result, and the bytes beyond those before it."""
+def watched(run: Run, device: torch.device) -> tuple[Tensor, float]:
+    """Take a first turn, with what it needs once and keeps.
+
+    Args:
+        run: the turn.
+        device: where it runs.
+
+    Returns:
+        Its result, of any shape, and the most bytes in use beyond those before it.
+    """
     _finish(device)
     reset_peak_memory(device)
     before = peak_memory(device)

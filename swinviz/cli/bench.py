@@ -16,11 +16,13 @@ from swinviz.benchmark import (
     benchmark_capture,
     benchmark_head,
     benchmark_model,
+    benchmark_settings,
     benchmark_start,
     benchmark_training,
     peak_gflops,
     scaling,
 )
+from swinviz.benchmark.measurement import shape_of
 from swinviz.cli.common import DEVICE_HELP, output_folder
 from swinviz.data.labels import ADE20K_CLASSES
 from swinviz.devices import device_name, parse_device
@@ -30,7 +32,7 @@ from swinviz.segmenter import SwinUPerNet
 
 __all__ = ["add_arguments", "run"]
 
-PARTS = ("model", "head", "capture", "training", "scaling", "start")
+PARTS = ("model", "head", "capture", "training", "scaling", "settings", "start")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "parts",
         nargs="*",
         metavar="PART",
-        help=f"what to measure: {', '.join(PARTS)}; by default the first three",
+        help=f"what to measure: {', '.join(PARTS)}; by default the first three, on a GPU all but the last",
     )
     parser.add_argument("--preset", choices=PRESETS, default="swin-t", help="architecture (random weights)")
     parser.add_argument("--device", help=DEVICE_HELP)
@@ -47,12 +49,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=int, default=1, help="images at a time; training takes at least 2")
     parser.add_argument("--rounds", type=int, default=7, help="how often each candidate runs")
     parser.add_argument(
-        "--compile", action="store_true", help="measure torch.compile too, which takes minutes"
+        "--compile",
+        action="store_true",
+        help="measure torch.compile too, which takes minutes (a GPU's settings always do)",
     )
     parser.add_argument(
         "--no-baseline", action="store_true", help="leave transformers and mmsegmentation out"
     )
-    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="for bench.json and scaling.png")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="for bench.json and scaling.png; on a GPU ./swinviz-bench",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -61,7 +71,11 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         ValueError: a part is asked for that does not exist.
     """
-    parts = arguments.parts or PARTS[:3]
+    device = parse_device(arguments.device)
+    gpu = device.type == "cuda"
+    parts = arguments.parts or (PARTS[:-1] if gpu else PARTS[:3])
+    if gpu:
+        arguments.output = arguments.output or Path("swinviz-bench")
     unknown = sorted(set(parts) - set(PARTS))
     if unknown:
         raise ValueError(f"there is nothing called {unknown[0]} to measure: choose of {', '.join(PARTS)}.")
@@ -93,6 +107,9 @@ def _compare(parts: Sequence[str], arguments: argparse.Namespace) -> dict[str, A
         if part == "scaling":
             report[part] = _scaling(model.for_inference(), arguments)
             continue
+        if part == "settings":
+            report[part] = _settings(model, arguments)
+            continue
         benchmark = _contest(part, model, arguments)
         report[part] = asdict(benchmark)
         print(f"\n{benchmark.table(peak)}")
@@ -114,6 +131,27 @@ def _contest(part: str, model: SwinUPerNet, arguments: argparse.Namespace) -> Be
         return benchmark_capture(model, images, rounds=rounds)
     labels = images[:, 0].gt(0).long()
     return benchmark_training(model, images, labels, rounds=rounds, baseline=baseline)
+
+
+def _settings(model: SwinUPerNet, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Measure settings for pictures, for many at once and for the camera, and say which to take."""
+    gpu, side = model.device.type == "cuda", arguments.size
+    many, live = (16, (480, 640)) if gpu else (2, (240, 320))
+    shapes = [(1, side, side), (many, side, side), (1, *live)]
+    compiled = gpu or arguments.compile
+    found = benchmark_settings(model, shapes, rounds=arguments.rounds, compiled=compiled)
+    print(found.table())
+    best = [found.fastest((batch, 3, height, width)) for batch, height, width in shapes]
+    precision = best[-1].setting.precision
+    for trial in best:
+        print(f"{shape_of(torch.empty(trial.shape, device='meta'))}: model.{trial.setting.call}")
+    print(f"for the camera: python app.py --device {model.device} --precision {precision}")
+    return {
+        "trials": [
+            asdict(trial) | {"right": trial.right, "call": trial.setting.call} for trial in found.trials
+        ],
+        "fastest": [asdict(trial) for trial in best],
+    }
 
 
 def _scaling(model: SwinUPerNet, arguments: argparse.Namespace) -> list[dict[str, Any]]:

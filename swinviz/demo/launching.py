@@ -15,7 +15,7 @@ from swinviz.demo.models import Choice, ModelPool, NotHereError
 from swinviz.demo.options import DemoOptions
 from swinviz.demo.server import start
 from swinviz.demo.state import DemoState
-from swinviz.devices import parse_device
+from swinviz.devices import keep_freed_memory, parse_device
 from swinviz.errors import SwinvizError
 from swinviz.presets import PRESETS
 from swinviz.segmenter import SwinUPerNet
@@ -35,6 +35,7 @@ def run(options: DemoOptions) -> None:
         ValueError: there is no such device.
     """
     logging.getLogger("httpx").setLevel(logging.WARNING)  # gradio asks itself whether it is up
+    keep_freed_memory()
     with _sigterm_exits():
         state = open_state(options)
         try:

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from swinviz.checkpoints import save
 from swinviz.data.dataset import LabeledDataset
-from swinviz.devices import GB, peak_memory
+from swinviz.devices import GB, keep_freed_memory, peak_memory
 from swinviz.distributed import DistributedContext
 from swinviz.errors import SwinvizError
 from swinviz.segmenter import SwinUPerNet
@@ -123,6 +123,7 @@ def train(
         ValueError: an empty data set, a batch that does not divide, or sharding with nobody to share.
     """
     options, context = options or RunOptions(), context or DistributedContext()
+    keep_freed_memory()
     train_step = TrainStep(
         model,
         recipe,
