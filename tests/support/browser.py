@@ -144,11 +144,10 @@ class Tab:
 
 
 @contextlib.contextmanager
-def launch(*flags: str, without: Sequence[str] = ()) -> Iterator[Browser]:
+def launch(*flags: str) -> Iterator[Browser]:
     """A headless Chromium with further command line `flags`, such as those of a fake camera."""
     with sync_playwright() as playwright:
-        quiet = [flag for flag in QUIET_FLAGS if flag not in without]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*quiet, *flags])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET_FLAGS, *flags])
         try:
             yield browser
         finally:
