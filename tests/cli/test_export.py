@@ -108,6 +108,7 @@ def test_controls_are_inputs(weights: str, tmp_path: Path) -> None:
     assert given == {"image", "shift", "mask", "padding", "bias", "heads", "levels"}
 
 
+@pytest.mark.slow  # torch.export takes its time
 def test_a_program_of_one_size(weights: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "model.pt2"
     words = ["--outputs", "logits", "labels", "--size", "20x24"]
