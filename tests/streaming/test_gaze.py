@@ -21,7 +21,7 @@ from swinviz.streaming import AnnotateOptions, Frame, Gaze, GazeViewer, annotate
 from swinviz.streaming.colors import HEAT, SIGNED, color_table
 
 SIZE = (161, 223)  # no multiple of a token
-START, STEP = (90, 101), (2, 5)  # of the photograph's point, and how far the camera moves each frame
+START, STEP = (60, 150), (2, 5)  # of the photograph's point, and how far the camera moves each frame
 SMALL = InferenceOptions(scale=(96, 64))
 
 
