@@ -9,16 +9,18 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 from support.models import tiny_model
 from support.videos import contents, moving_frames, write_video
 
 import swinviz
 from swinviz.data.examples import example_image
+from swinviz.features.tracking import TrackedPoint
 from swinviz.inference import InferenceOptions
 from swinviz.plots import style
 from swinviz.streaming import AnnotateOptions, Frame, Gaze, GazeViewer, annotate_video
 from swinviz.streaming.colors import HEAT, SIGNED, color_table
+from swinviz.streaming.gaze_maps import _draw_point
 
 SIZE = (161, 223)  # no multiple of a token
 START, STEP = (60, 150), (2, 5)  # of the photograph's point, and how far the camera moves each frame
@@ -116,6 +118,19 @@ def test_the_video_shows_the_ring_where_the_point_has_moved(
         assert len(near) > 8  # the ring
     streamed = list(swinviz.stream(outdoor, tmp_path / "film.mp4", options=options.inference, gaze=gaze))
     assert [len(one.attention.track) for one in streamed if one.attention] == [1, 2, 3, 4, 5]
+
+
+def test_ring_and_trail_lie_where_the_points_are() -> None:
+    places = [TrackedPoint((12.0, 70.0), 1.0), TrackedPoint((40.0, 22.0), 1.0)]
+    picture = Image.new("RGB", (100, 60), (90, 90, 90))
+    _draw_point(ImageDraw.Draw(picture), places[1], ())
+    ring = np.argwhere(np.asarray(picture).min(axis=2) > 200)
+    assert ring.mean(axis=0) == pytest.approx((40, 22), abs=0.5)
+    _draw_point(ImageDraw.Draw(picture), places[1], tuple(places))
+    assert picture.getpixel((46, 26)) == (255, 255, 255)  # halfway (x, y)
+    lost = Image.new("RGB", (100, 60), (90, 90, 90))
+    _draw_point(ImageDraw.Draw(lost), TrackedPoint((40.0, 22.0), -1.0), ())
+    assert np.asarray(lost).min(axis=2).max() < 200  # gray: the point may be lost
 
 
 def test_flicker_is_the_changes_of_a_pixel_per_second_and_less_with_smoothing(tmp_path: Path) -> None:
