@@ -150,6 +150,7 @@ class LinearScore:
     """A model whose probability is the sigmoid of a weighted sum of pixels, in the real one's place."""
 
     weights = torch.zeros(3, *SIZE, dtype=torch.float64)
+    at_once = 5
 
     def __init__(self, model: object, image: Tensor, place: object, class_index: int | None) -> None:
         self.class_index = 0

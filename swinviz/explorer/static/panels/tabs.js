@@ -39,6 +39,7 @@ export function makeTabs(panels, actions) {
       tabs.forEach((tab, index) => {
         tab.setAttribute("aria-selected", String(index === open));
         tab.tabIndex = index === open ? 0 : -1;
+        if (boxes[index].hidden && index === open) list.scrollLeft = tab.offsetLeft - list.offsetLeft - 30;  // on a phone
         boxes[index].hidden = index !== open;
       });
       panels[open].show(view);
