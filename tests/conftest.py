@@ -40,6 +40,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Chapter 10, which measures for two minutes, is slow; `pytest notebooks` runs it like the others."""
+    for item in items:
+        if item.path.name == "10_which_explanation.ipynb":
+            item.add_marker(pytest.mark.slow)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     # Each worker is one process on one core; torch's own threads would only get in each other's way.
     torch.set_num_threads(1)
