@@ -218,7 +218,9 @@ def test_statistics_are_the_means_of_a_loop_over_pairs_of_tokens(geometry: Windo
     pattern = random_pattern(geometry)
     stride = geometry.stride
     labels = torch.randint(0, 3, (2, geometry.height * stride, geometry.width * stride))
-    expected = {name: torch.zeros(3).double() for name in ("distance", "entropy", "padding", "seam", "own")}
+    expected = {
+        name: torch.zeros(3).double() for name in ("distance", "entropy", "padding", "cross_region", "own")
+    }
     where = places_of(geometry)
     for image in range(2):
         for (window, query), at in where.items():
@@ -232,7 +234,7 @@ def test_statistics_are_the_means_of_a_loop_over_pairs_of_tokens(geometry: Windo
                 expected["distance"] += share * apart * stride
                 expected["entropy"] -= share * share.log()
                 expected["padding"] += share * is_padding(geometry, to)
-                expected["seam"] += share * (region(geometry, at) != region(geometry, to))
+                expected["cross_region"] += share * (region(geometry, at) != region(geometry, to))
                 if not is_padding(geometry, to):
                     center = [place_ * stride + stride // 2 for place_ in (*at, *to)]
                     own = labels[image, center[0], center[1]] == labels[image, center[2], center[3]]
