@@ -16,10 +16,10 @@ from matplotlib import colormaps
 from PIL import Image
 from playwright.sync_api import expect
 from support import browser
-from support.explorer_host import READY, drawn, hosted, open_explorer, small_session, until
+from support.explorer_host import READY, drawn, hosted, open_explorer, until
 
 from swinviz.attention import attention_to_image
-from swinviz.explorer import Session, save_html
+from swinviz.explorer import Session
 from swinviz.images import normalize
 from swinviz.model.config import HeadConfig, ModelConfig
 from swinviz.model.hooks import capture
@@ -32,25 +32,7 @@ pytestmark = pytest.mark.browser
 COLORS = np.asarray(colormaps[HEAT](range(256)))[:, :3] * 255
 
 
-@pytest.fixture(scope="module")
-def session() -> Session:
-    return small_session()
-
-
 # --- hosts --------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def offline(session: Session, tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("offline") / "view.html"
-    save_html(session, path)
-    return path.as_uri()
-
-
-@pytest.fixture(scope="module")
-def live(session: Session) -> Iterator[str]:
-    with hosted(session) as url:
-        yield url
 
 
 # --- what is drawn ------------------------------------------------------------------------------------------

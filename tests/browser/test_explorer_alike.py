@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from matplotlib import colormaps
 from PIL import Image
 from playwright.sync_api import expect
 from support import browser
-from support.explorer_host import drawn, hosted, open_explorer, small_session, until
+from support.explorer_host import drawn, hosted, open_explorer, until
 
 from swinviz.explorer import Session, requests, save_html
 from swinviz.images import normalize
@@ -26,24 +25,6 @@ HEATS = np.asarray(colormaps[HEAT](range(256)))[:, :3] * 255
 PLACE = "stage=1&block=1&y=41&x=77&locked=true&heat=1"
 QUERY = (41 // 8, 77 // 8)  # its token: row, column
 TOKENS = "canvas => canvas.toDataURL()"
-
-
-@pytest.fixture(scope="module")
-def session() -> Session:
-    return small_session()
-
-
-@pytest.fixture(scope="module")
-def live(session: Session) -> Iterator[str]:
-    with hosted(session) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def offline(session: Session, tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("offline") / "view.html"
-    save_html(session, path)
-    return path.as_uri()
 
 
 @pytest.fixture(scope="module")

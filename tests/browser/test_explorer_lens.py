@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,33 +9,15 @@ import pytest
 import torch
 from playwright.sync_api import expect
 from support import browser
-from support.explorer_host import drawn, hosted, open_explorer, small_session
+from support.explorer_host import drawn, open_explorer
 
-from swinviz.explorer import Session, save_html
+from swinviz.explorer import Session
 from swinviz.images import normalize
 from swinviz.model.hooks import BlockId, Hook, edit
 
 pytestmark = pytest.mark.browser
 
 PLACE = "stage=1&block=1&y=41&x=77&locked=true&view=lens"
-
-
-@pytest.fixture(scope="module")
-def session() -> Session:
-    return small_session()
-
-
-@pytest.fixture(scope="module")
-def live(session: Session) -> Iterator[str]:
-    with hosted(session) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def offline(session: Session, tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("offline") / "view.html"
-    save_html(session, path)
-    return path.as_uri()
 
 
 def stopped(session: Session, last: BlockId) -> np.ndarray:

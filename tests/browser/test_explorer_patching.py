@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ import torch
 from PIL import Image, ImageFilter
 from playwright.sync_api import expect
 from support import browser
-from support.explorer_host import hosted, open_explorer, small_session, until
+from support.explorer_host import hosted, open_explorer, until
 
 from swinviz.explorer import Session, requests, save_html
 from swinviz.images import normalize, resize
@@ -25,17 +24,6 @@ PLACE = "stage=1&block=1&y=41&x=77&locked=true&view=patching"
 CELLS = """rows => rows.map((row) => [...row.querySelectorAll("td:not(.swv-absent)")].map((cell) => [
   Number(cell.textContent.replace("−", "-")),
   getComputedStyle(cell).backgroundColor.match(/\\d+/g).map(Number)]))"""
-
-
-@pytest.fixture(scope="module")
-def session() -> Session:
-    return small_session()
-
-
-@pytest.fixture(scope="module")
-def live(session: Session) -> Iterator[str]:
-    with hosted(session) as url:
-        yield url
 
 
 def second_picture() -> np.ndarray:

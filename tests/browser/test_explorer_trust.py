@@ -11,7 +11,7 @@ import pytest
 import torch
 from playwright.sync_api import expect
 from support import browser
-from support.explorer_host import hosted, open_explorer, small_session
+from support.explorer_host import hosted, open_explorer
 
 from swinviz.explorer import Session, analyses, handle, requests
 from swinviz.images import normalize
@@ -22,11 +22,6 @@ PLACE = "stage=1&block=1&y=41&x=77&locked=true&view=trust"
 NAMES = ("distance", "similarity")
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
 CELL, STEPS = 16, 8
-
-
-@pytest.fixture(scope="module")
-def session() -> Session:
-    return small_session()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from support.explorer_host import READY, hosted, open_explorer, small_session, u
 
 from swinviz.attention import rollout
 from swinviz.attribution import decoder_logit_attribution
-from swinviz.explorer import Session, save_html
+from swinviz.explorer import Session
 from swinviz.images import normalize
 from swinviz.model.hooks import capture
 
@@ -34,24 +33,6 @@ input, button { appearance: none; background-color: #fff; border: 0; border-radi
 .host input[type="checkbox"]:checked { background-image: none; border-color: transparent; }
 .host button { font-size: 16px; color: #888; min-height: 44px; }
 """
-
-
-@pytest.fixture(scope="module")
-def session() -> Session:
-    return small_session()
-
-
-@pytest.fixture(scope="module")
-def live(session: Session) -> Iterator[str]:
-    with hosted(session) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def offline(session: Session, tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("offline") / "view.html"
-    save_html(session, path)
-    return path.as_uri()
 
 
 def box_of(page: browser.Page, selector: str) -> dict[str, float]:
