@@ -462,7 +462,7 @@ def test_a_reload_keeps_picture_tab_and_state_and_so_does_a_copied_address(opene
     assert parse_qs(urlsplit(opened.url).query).items() >= expected.items()
 
 
-def test_back_and_forward_go_through_pictures_tabs_and_blocks(opened: Page) -> None:
+def test_back_and_forward_go_through_pictures_tabs_and_blocks(opened: Page, tab: Tab) -> None:
     viewer = "#attention .swinviz-explorer[data-ready=true]"
     note, size = opened.locator("#viewer .sv-note").first, "60 × 40 pixels"
     upload(opened, "good.png", file_bytes(noise((40, 60))))
@@ -500,6 +500,8 @@ def test_back_and_forward_go_through_pictures_tabs_and_blocks(opened: Page) -> N
     opened.go_forward()
     opened.wait_for_selector(viewer)
     opened.wait_for_function(AT_STAGE, arg=0)
+    # The pointer's last request may reach the server when the picture that it was over is closed already.
+    tab.errors[:] = [error for error in tab.errors if "status of 410 (Gone)" not in error]
 
 
 def test_an_address_opens_the_comparison_it_names(opened: Page, app: Server) -> None:
