@@ -25,6 +25,8 @@ export function mount(root, _select, address) {
   /** @type {Explorer | null} */
   let viewer = null;
   let begun = false;
+  /** @type {string | null} where one went back or forward to while the explorer was being opened */
+  let missed = null;
 
   async function open() {
     if ((begun && wanted === opened) || !root.offsetParent) {
@@ -34,7 +36,7 @@ export function mount(root, _select, address) {
     begun = true;
     opened = wanted;
     viewer?.close();
-    viewer = null;
+    viewer = missed = null;
     if (!opened) {
       root.textContent = EMPTY;
       return;
@@ -44,13 +46,16 @@ export function mount(root, _select, address) {
     const [explorer] = await Promise.all([import(`${address}/swinviz/explorer/explorer.js`), styled]);
     const made = await explorer.mount(root, explorer.fetchTransport(address + asked.path), {
       state: viewerState(), link: addressOf,
-      onstate: (/** @type {string} */ state) => writeViewerState(state, !isTouring()),
+      onstate: (/** @type {string} */ state) => { if (missed === null) writeViewerState(state, !isTouring()); },
     }).catch(() => null); // it says itself, in its place, why it could not open
     if (asked !== opened) {
       made?.close();
       return;
     }
     viewer = made;
+    const later = missed;
+    missed = null;
+    if (later !== null) viewer?.restore(later);
     point();
   }
 
@@ -74,7 +79,10 @@ export function mount(root, _select, address) {
   document.head.append(style);
   new IntersectionObserver(open).observe(root);
   addEventListener("swinviz-point", open);
-  addEventListener("popstate", () => { if (!isTouring()) viewer?.restore(viewerState()); });
+  addEventListener("popstate", () => {
+    if (!viewer) missed = viewerState();
+    else if (!isTouring()) viewer.restore(viewerState());
+  });
   return {
     /** @param {Opened | null} value */
     show(value) {
