@@ -64,7 +64,7 @@ def _execute(notebook: NotebookNode, path: Path) -> dict[str, bytes]:
 
 
 def _descriptions(notebook: NotebookNode, stem: str) -> dict[str, str]:
-    """What the figures show, as the notebook says, by the names of their files."""
+    """Descriptions of the figures, from the notebook, by the names of their files."""
     return {
         f"{stem}_{cell_index}_{index}.png": output.metadata["image/png"]["alt"]
         for cell_index, cell in enumerate(notebook.cells)
